@@ -1,0 +1,3 @@
+"""vlmneg: hard negatives for CLIP: make them, train with them, measure what they teach."""
+
+__version__ = "0.1.0"
