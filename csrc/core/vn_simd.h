@@ -101,6 +101,20 @@ vn_vtop(vn_vf v)
     return t[0];
 }
 
+/* a.b over n, lanes first, then the rest in order */
+static inline float
+vn_vdot(const float *a, const float *b, int64_t n)
+{
+    vn_vf s = {0};
+    int64_t i = 0;
+    for (; i + VN_LANES <= n; i += VN_LANES)
+        s += vn_vload(a + i) * vn_vload(b + i);
+    float total = vn_vsum(s);
+    for (; i < n; i++)
+        total += a[i] * b[i];
+    return total;
+}
+
 /* e^x to 2 ULP for x in [-87.3, 88.7]; 0 below, +inf above, NaN for NaN.
  * x = n ln2 + r, |r| <= ln2/2; a polynomial of degree 6 for e^r; n goes into the exponent in two steps. */
 static inline vn_vf

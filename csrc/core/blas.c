@@ -1,0 +1,48 @@
+/* Opens OpenBLAS by path, looks up four functions, sets it to one thread once and for all. */
+#include "vn_blas.h"
+
+#include "vn_library.h"
+
+static vn_blas_sgemm *sgemm;
+static const char *(*core_name)(void);
+static const char *(*config)(void);
+
+vn_status
+vn_blas_open(const char *path, vn_error *error)
+{
+    void *library;
+    void (*set_threads)(int);
+    sgemm = NULL;
+    if (path == NULL)
+        return VN_OK;
+    VN_TRY(vn_library_open(&library, path, error));
+    /* ISO C has no cast from void * to a function: POSIX asks for this detour */
+    *(void **)&set_threads = vn_library_symbol(library, "scipy_openblas_set_num_threads");
+    *(void **)&core_name = vn_library_symbol(library, "scipy_openblas_get_corename");
+    *(void **)&config = vn_library_symbol(library, "scipy_openblas_get_config");
+    vn_blas_sgemm *found;
+    *(void **)&found = vn_library_symbol(library, "scipy_cblas_sgemm");
+    if (set_threads == NULL || core_name == NULL || config == NULL || found == NULL)
+        return vn_fail(error, VN_EFORMAT, "%s is no OpenBLAS with the prefix scipy_", path);
+    set_threads(1);
+    sgemm = found;
+    return VN_OK;
+}
+
+vn_blas_sgemm *
+vn_blas(void)
+{
+    return sgemm;
+}
+
+const char *
+vn_blas_core(void)
+{
+    return sgemm != NULL ? core_name() : "";
+}
+
+const char *
+vn_blas_config(void)
+{
+    return sgemm != NULL ? config() : "";
+}
