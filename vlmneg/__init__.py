@@ -2,4 +2,5 @@
 
 __version__ = "0.1.0"
 
+from vlmneg import data as data
 from vlmneg.config import ClipConfig as ClipConfig
