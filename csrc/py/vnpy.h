@@ -12,12 +12,17 @@
 #define NO_IMPORT_ARRAY
 #endif
 #include <numpy/arrayobject.h>
+#undef I /* complex.h's, which the contract uses as a size */
 
 #include "../core/vn_status.h"
 
 /* Families of functions: each has a file here, a method table vnpy_<family>_methods, and vnpy_<family>_exec, which
  * adds its types (return 0) and may be NULL work. */
-#define VNPY_FAMILIES(X) X(core) X(scenes)
+#define VNPY_FAMILIES(X) \
+    X(core)              \
+    X(levels)            \
+    X(model)             \
+    X(scenes)
 
 #define X(family)                                \
     extern PyMethodDef vnpy_##family##_methods[]; \

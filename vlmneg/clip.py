@@ -1,0 +1,521 @@
+"""CLIP: encode images and texts, compute a loss and its gradients, load and save."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vlmneg import _core, checkpoints, images
+from vlmneg.config import ACTIVATIONS, ClipConfig
+
+if TYPE_CHECKING:
+    from vlmneg.losses import Objective
+    from vlmneg.tokenizer import Tokenizer
+
+Captions = Any
+"""A list of strings, padded ids (N, L), or packed ids (ids (T,), offsets (N + 1,))."""
+
+_IMAGES_AT_ONCE = 32
+_TOKENS_AT_ONCE = 4096
+
+
+@dataclasses.dataclass(frozen=True)
+class LossResult:
+    """What one evaluation of an objective gave.
+
+    Attributes
+    ----------
+    loss : float
+    terms : dict of str to float
+        The unweighted value of each term.
+    accuracy : float
+        Share of the valid negatives that score below the true caption of their own image; NaN without negatives.
+    tokens : int
+        Text tokens that were encoded.
+    """
+
+    loss: float
+    terms: dict[str, float]
+    accuracy: float
+    tokens: int
+
+
+class Clip:
+    """A CLIP model in the C core.
+
+    Parameters
+    ----------
+    config : ClipConfig
+    seed : int in [0, 2**64), default 0
+        Weights start as in OpenAI's released code, drawn by Philox(seed, tensor, element).
+    tokenizer : Tokenizer, optional
+        Found on first use when left out (``Tokenizer.find``).
+
+    Notes
+    -----
+    One call at a time uses a model; others wait. Two models in two threads compute side by side.
+
+    References
+    ----------
+    Radford et al., Learning transferable visual models from natural language supervision. arXiv:2103.00020.
+
+    Examples
+    --------
+    >>> model = Clip(ClipConfig.tiny(vocab=600), seed=0)
+    >>> model.encode_text([[598, 3, 4, 599, 0]], normalize=True).shape
+    (1, 64)
+    """
+
+    def __init__(self, config: ClipConfig, seed: int = 0, tokenizer: Tokenizer | None = None):
+        if not isinstance(config, ClipConfig):
+            raise TypeError(f"config must be a ClipConfig, such as ClipConfig.tiny(), got {type(config).__name__}")
+        self._config = config
+        self._tokenizer: Tokenizer | None = None
+        self._core = _core.Model(_sizes(config))
+        self._core.start(seed)
+        self._weights = _named_views(self._core.weights(), self._core.tensors())
+        self._gradients: dict[str, np.ndarray] | None = None
+        if tokenizer is not None:
+            self.tokenizer = tokenizer
+
+    def __repr__(self) -> str:
+        c = self._config
+        return (
+            f"Clip(image {c.image_size}/{c.patch}, {c.image_layers}x{c.image_width}; "
+            f"text {c.text_layers}x{c.text_width}, vocabulary {c.vocab}; joint {c.embed}; "
+            f"{c.parameters:,} parameters)"
+        )
+
+    # ---- what it is ----
+
+    @property
+    def config(self) -> ClipConfig:
+        """Sizes and conventions of the model."""
+        return self._config
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the model; found on first use when none was given."""
+        if self._tokenizer is None:
+            from vlmneg.tokenizer import Tokenizer
+
+            self.tokenizer = Tokenizer.find()
+        assert self._tokenizer is not None
+        return self._tokenizer
+
+    @tokenizer.setter
+    def tokenizer(self, tokenizer: Tokenizer) -> None:
+        c = self._config
+        got = (tokenizer.vocab_size, tokenizer.start, tokenizer.end)
+        if got != (c.vocab, c.start, c.end):
+            raise ValueError(
+                f"the tokenizer must have the vocabulary size, start and end of the model {(c.vocab, c.start, c.end)}, "
+                f"got {got}; use the tokenizer that the model was trained with"
+            )
+        self._tokenizer = tokenizer
+
+    @property
+    def logit_scale(self) -> np.ndarray:
+        """The stored logarithm of the scale, a 0-d float32 view; the scale is ``np.exp(model.logit_scale)``."""
+        return self._weights["logit_scale"]
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """All weights by OpenAI's names.
+
+        Returns
+        -------
+        dict of str to ndarray, float32
+            Views: writing to them changes the model.
+        """
+        return dict(self._weights)
+
+    def gradients(self) -> dict[str, np.ndarray]:
+        """The gradients of the last ``loss(..., backward=True)``, by OpenAI's names.
+
+        Returns
+        -------
+        dict of str to ndarray, float32
+            Views, zero before the first backward pass.
+        """
+        if self._gradients is None:
+            self._gradients = _named_views(self._core.gradients(), self._core.tensors())
+        return dict(self._gradients)
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+        """Copy weights into the model.
+
+        Parameters
+        ----------
+        state : dict of str to array
+            Exactly the names and shapes of ``state_dict()``, finite floats.
+
+        Raises
+        ------
+        ValueError
+            When names, shapes or values are not right; the model is then unchanged.
+        """
+        checked = {}
+        missing, extra = sorted(self._weights.keys() - state.keys()), sorted(state.keys() - self._weights.keys())
+        if missing or extra:
+            raise ValueError(f"the state has missing tensors {missing[:5]} and extra tensors {extra[:5]}")
+        for name, view in self._weights.items():
+            value = np.asarray(state[name], np.float32)
+            if value.shape != view.shape:
+                raise ValueError(f"{name} must have shape {view.shape}, got {value.shape}")
+            if not np.isfinite(value).all():
+                raise ValueError(f"{name} holds NaN or infinity")
+            checked[name] = value
+        for name, value in checked.items():
+            self._weights[name][...] = value
+
+    # ---- encoding ----
+
+    def preprocess(self, sources: Any, **options: Any) -> np.ndarray:
+        """Pictures to the pixels that the image tower reads: decode, resize, crop, normalise.
+
+        Parameters
+        ----------
+        sources : list of path, PIL image or (H, W, 3) uint8 array
+        **options
+            Of ``vlmneg.images.preprocess``.
+
+        Returns
+        -------
+        ndarray of shape (B, 3, S, S), float32
+        """
+        c = self._config
+        return images.preprocess(sources, c.image_size, mean=c.mean, std=c.std, **options)
+
+    def encode_image(self, x: np.ndarray, normalize: bool = False) -> np.ndarray:
+        """Embeddings of pictures.
+
+        Parameters
+        ----------
+        x : ndarray of shape (B, 3, S, S), float32
+            As ``preprocess`` gives them.
+        normalize : bool, default False
+            Unit length.
+
+        Returns
+        -------
+        ndarray of shape (B, E), float32
+
+        Raises
+        ------
+        ValueError, TypeError
+            For a wrong shape or dtype, an empty batch, or values that are not finite.
+        """
+        x = self._pixels(x)
+        step = _IMAGES_AT_ONCE
+        parts = [self._core.encode(x[i : i + step], None, None, 0, int(normalize))[0] for i in range(0, len(x), step)]
+        return self._finite(np.concatenate(parts), "image")
+
+    def encode_text(self, text: Captions, normalize: bool = False) -> np.ndarray:
+        """Embeddings of captions.
+
+        Parameters
+        ----------
+        text : list of str, padded ids or packed ids
+            Padded ids have shape (N, L) with L at most the context; what follows the first end token is ignored.
+            Packed ids are ``(ids (T,), offsets (N + 1,))``: caption n is ``ids[offsets[n]:offsets[n + 1]]``.
+        normalize : bool, default False
+            Unit length.
+
+        Returns
+        -------
+        ndarray of shape (N, E), float32
+
+        Raises
+        ------
+        ValueError, TypeError
+            For an empty list, ids outside the vocabulary, or a row without an end token.
+        """
+        ids, offsets = self.pack(text)
+        parts, first = [], 0
+        while first < len(offsets) - 1:
+            last = int(np.searchsorted(offsets, offsets[first] + _TOKENS_AT_ONCE, "right")) - 1
+            last = min(max(last, first + 1), len(offsets) - 1)
+            part = ids[offsets[first] : offsets[last]], offsets[first : last + 1] - offsets[first]
+            parts.append(self._core.encode(None, *part, 0, int(normalize))[1])
+            first = last
+        return self._finite(np.concatenate(parts), "text")
+
+    def pack(self, text: Captions) -> tuple[np.ndarray, np.ndarray]:
+        """Captions in any accepted form as packed ids, each cut at its end token.
+
+        Parameters
+        ----------
+        text : list of str, padded ids (N, L) or packed ids
+
+        Returns
+        -------
+        ids : ndarray of shape (T,), int32
+        offsets : ndarray of shape (N + 1,), int32
+        """
+        c = self._config
+        if isinstance(text, str):
+            text = [text]
+        if isinstance(text, tuple) and len(text) == 2 and not isinstance(text[0], str):
+            return _packed(text, c)
+        if isinstance(text, Sequence) and not isinstance(text, np.ndarray) and len(text) and isinstance(text[0], str):
+            return self.tokenizer.pack(list(text), context=c.context)
+        return _pack_padded(text, c)
+
+    # ---- training ----
+
+    def loss(
+        self,
+        x: np.ndarray,
+        captions: Captions,
+        *,
+        negatives: Any = None,
+        valid: np.ndarray | None = None,
+        group: Sequence[int] | np.ndarray | None = None,
+        objective: Objective | None = None,
+        backward: bool = False,
+    ) -> LossResult:
+        """An objective on one batch, and its gradients.
+
+        Parameters
+        ----------
+        x : ndarray of shape (B, 3, S, S), float32
+        captions : list of str, padded ids (B, L) or packed ids
+            Caption i belongs to picture i.
+        negatives : list of B lists of str, result of a negatives object, or ids (B, K, L), optional
+            Rows may differ in length; an empty string is no negative.
+        valid : ndarray of shape (B, K), uint8, optional
+            0 takes a negative out. Taken from ``negatives`` when that is a result.
+        group : sequence of B ints, optional
+            Pictures with equal numbers are the same picture: their captions are never each other's negatives.
+        objective : Objective, default ``losses.infonce()``
+        backward : bool, default False
+            Also fill ``gradients()``, replacing what it held.
+
+        Returns
+        -------
+        LossResult
+
+        Raises
+        ------
+        ValueError, TypeError
+            For shapes or types that do not fit, an empty batch, or values that are not finite.
+        """
+        from vlmneg import losses
+
+        objective = losses.infonce() if objective is None else objective
+        x = self._pixels(x)
+        ids, offsets = self.pack(captions)
+        if len(offsets) - 1 != len(x):
+            raise ValueError(f"there must be one caption per picture, got {len(offsets) - 1} for {len(x)} pictures")
+        neg, valid = _negatives(negatives, valid, len(x))
+        slots = np.flatnonzero(valid)
+        if len(slots):
+            more, ends = self.pack(neg)
+            ids, offsets = np.concatenate([ids, more]), np.concatenate([offsets, ends[1:] + offsets[-1]])
+        image, text = self._core.encode(x, ids, offsets, 1 if backward else 0, 1)
+        self._finite(image, "image")
+        self._finite(text, "text")
+        b, k, e = len(x), valid.shape[1], self._config.embed
+        neg_text = np.zeros((b, k, e), np.float32)
+        neg_text.reshape(-1, e)[slots] = text[b:]
+        keys = _text_keys(ids, offsets)
+        neg_keys = np.full(b * k, -1, np.int64)
+        neg_keys[slots] = keys[b:]
+        r = objective.on(
+            image=image,
+            text=text[:b],
+            neg_text=neg_text if k else None,
+            valid=valid if k else None,
+            group=None if group is None else np.ascontiguousarray(group, np.int64),
+            text_key=keys[:b],
+            neg_key=neg_keys.reshape(b, k) if k else None,
+            scale=float(np.exp(self.logit_scale)),
+            backward=backward,
+        )
+        if backward:
+            dtext = r.dtext
+            if len(slots):
+                dtext = np.concatenate([dtext, r.dneg_text.reshape(-1, e)[slots]])
+            self._core.backward(r.dimage, dtext)
+            self.gradients()["logit_scale"][...] = r.dlog_scale
+        return LossResult(r.loss, r.terms, r.accuracy, int(offsets[-1]))
+
+    def reserve(self, images: int, captions: int, tokens: int | None = None) -> int:
+        """Size the training workspace once, so that no later step allocates.
+
+        Parameters
+        ----------
+        images, captions : int
+            Of the largest batch; captions include negatives.
+        tokens : int, default captions times context
+
+        Returns
+        -------
+        int
+            Bytes reserved; pages that no batch touches cost nothing.
+        """
+        self._core.gradients()
+        return self._core.reserve(images, captions, captions * self._config.context if tokens is None else tokens, 1)
+
+    # ---- files ----
+
+    @classmethod
+    def from_pretrained(cls, path: str | os.PathLike, *, activation: str | None = None, **options: Any) -> Clip:
+        """Load a checkpoint.
+
+        Parameters
+        ----------
+        path : path or str
+            A folder in transformers' or open_clip's layout, a safetensors file, ``local-dir:path`` or
+            ``hf-hub:org/name`` (with the extra ``hub``).
+        activation : {"quick_gelu", "gelu"}, optional
+            For checkpoints that do not say which they need.
+        **options
+            Of ``vlmneg.checkpoints.load``.
+
+        Returns
+        -------
+        Clip
+
+        Raises
+        ------
+        ValueError
+            When the checkpoint is damaged, is no CLIP, or does not say its activation.
+        """
+        if activation is not None and activation not in ACTIVATIONS:
+            raise ValueError(f'activation must be "quick_gelu" or "gelu", got {activation!r}')
+        config, state, extras = checkpoints.load(path, activation=activation, **options)
+        model = cls(config, tokenizer=extras.get("tokenizer"))
+        model.load_state_dict(state)
+        return model
+
+    def save_pretrained(self, path: str | os.PathLike, layout: str = "transformers") -> None:
+        """Write weights, configuration and tokenizer files.
+
+        Parameters
+        ----------
+        path : path
+            A folder; files that it holds are replaced one by one, each at once.
+        layout : {"transformers", "open_clip"}
+
+        Raises
+        ------
+        ValueError
+            For another layout or weights that are not finite.
+        """
+        checkpoints.save(path, self._config, self.state_dict(), layout=layout, tokenizer=self._tokenizer)
+
+    # ---- checks ----
+
+    def _pixels(self, x: Any) -> np.ndarray:
+        size = self._config.image_size
+        if not isinstance(x, np.ndarray):
+            raise TypeError(f"x must be a float32 array of shape (B, 3, {size}, {size}), as preprocess gives it")
+        if x.dtype != np.float32:
+            raise TypeError(f"x must be float32, got {x.dtype}; preprocess gives float32, or use x.astype('float32')")
+        if x.ndim != 4 or x.shape[1:] != (3, size, size):
+            raise ValueError(f"x must have shape (B, 3, {size}, {size}), got {x.shape}")
+        if len(x) == 0:
+            raise ValueError("x holds no picture; a batch needs at least one")
+        if not np.isfinite(x.sum()):
+            raise ValueError("x holds NaN or infinity")
+        return np.ascontiguousarray(x)
+
+    def _finite(self, rows: np.ndarray, tower: str) -> np.ndarray:
+        if not np.isfinite(rows).all():
+            bad = [name for name, w in self._weights.items() if not np.isfinite(w).all()]
+            reason = f"these weights hold NaN or infinity: {', '.join(bad[:5])}" if bad else "the weights overflow"
+            raise ValueError(f"the {tower} embeddings are not finite: {reason}")
+        return rows
+
+
+def _sizes(c: ClipConfig) -> tuple[int, ...]:
+    act = {"quick_gelu": 1, "gelu": 2}
+    return (
+        c.embed, c.image_size, c.patch, c.context, c.vocab,
+        c.image_width, c.image_heads, c.image_layers, c.image_mlp, act[c.image_activation],
+        c.text_width, c.text_heads, c.text_layers, c.text_mlp, act[c.text_activation],
+    )  # fmt: skip
+
+
+def _named_views(flat: np.ndarray, tensors: list[tuple[str, tuple[int, ...], int]]) -> dict[str, np.ndarray]:
+    return {name: flat[at : at + int(np.prod(shape))].reshape(shape) for name, shape, at in tensors}
+
+
+def _ids(x: Any, name: str) -> np.ndarray:
+    array = np.asarray(x)
+    if array.dtype.kind not in "iu" or array.size == 0:
+        raise TypeError(f"{name} must be integers or a list of strings, and not empty; got {array.dtype}, {array.shape}")
+    return array
+
+
+def _packed(text: tuple[Any, Any], c: ClipConfig) -> tuple[np.ndarray, np.ndarray]:
+    ids, offsets = _ids(text[0], "packed ids"), _ids(text[1], "offsets")
+    if ids.ndim != 1 or offsets.ndim != 1 or len(offsets) < 2 or offsets[0] != 0 or offsets[-1] != len(ids):
+        raise ValueError(
+            "packed captions are (ids (T,), offsets (N + 1,)) with offsets from 0 to T, "
+            f"got shapes {ids.shape} and {offsets.shape}"
+        )
+    if (np.diff(offsets) < 1).any():
+        raise ValueError("offsets must rise: a packed caption has at least its end token")
+    if (ids[offsets[1:] - 1] != c.end).any():
+        raise ValueError(f"each packed caption must end in the end token {c.end}")
+    return np.ascontiguousarray(ids, np.int32), np.ascontiguousarray(offsets, np.int32)
+
+
+def _pack_padded(text: Any, c: ClipConfig) -> tuple[np.ndarray, np.ndarray]:
+    rows = _ids(text, "captions")
+    if rows.ndim != 2 or rows.shape[1] > c.context:
+        raise ValueError(f"ids must have shape (N, L) with L at most {c.context}, got {rows.shape}")
+    is_end = rows == c.end
+    if not is_end.any(1).all():
+        raise ValueError(
+            f"row {int(np.argmin(is_end.any(1)))} has no end token {c.end}; "
+            "pooling would be undefined: use the tokenizer that belongs to the model"
+        )
+    lengths = is_end.argmax(1) + 1
+    inside = np.arange(rows.shape[1]) < lengths[:, None]
+    offsets = np.zeros(len(rows) + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    return np.ascontiguousarray(rows[inside], np.int32), offsets
+
+
+def _negatives(negatives: Any, valid: Any, b: int) -> tuple[Any, np.ndarray]:
+    """Valid negatives in order, as captions, and the mask (B, K) that says where they belong."""
+    if negatives is None:
+        return None, np.zeros((b, 0), np.uint8)
+    if hasattr(negatives, "text") and hasattr(negatives, "valid"):
+        valid = negatives.valid if valid is None else valid
+        negatives = negatives.text
+    if len(negatives) != b:
+        raise ValueError(f"negatives must have one row per picture, got {len(negatives)} rows for {b} pictures")
+    if isinstance(negatives, np.ndarray):
+        if negatives.ndim != 3:
+            raise ValueError(f"negative ids must have shape (B, K, L), got {negatives.shape}")
+        mask = np.ones(negatives.shape[:2], np.uint8)
+    else:
+        if any(isinstance(row, str) for row in negatives):
+            raise TypeError('negatives must be a list of lists of strings, such as [["a cat"], ["two dogs"]]')
+        k = max((len(row) for row in negatives), default=0)
+        mask = np.array([[int(j < len(row) and bool(row[j])) for j in range(k)] for row in negatives], np.uint8)
+        mask = mask.reshape(b, k)
+    if valid is not None:
+        valid = np.asarray(valid)
+        if valid.shape != mask.shape:
+            raise ValueError(f"valid must have shape {mask.shape}, got {valid.shape}")
+        mask = mask & (valid != 0).astype(np.uint8)
+    if isinstance(negatives, np.ndarray):
+        return negatives[mask != 0], mask
+    return [row[j] for row, m in zip(negatives, mask, strict=True) for j in np.flatnonzero(m)], mask
+
+
+def _text_keys(ids: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """A number per caption, equal exactly when the token ids are."""
+    seen: dict[bytes, int] = {}
+    raw, ends = ids.tobytes(), (offsets * 4).tolist()
+    keys = [seen.setdefault(raw[a:z], len(seen)) for a, z in zip(ends[:-1], ends[1:], strict=True)]
+    return np.array(keys, np.int64)
