@@ -1,6 +1,10 @@
 """vlmneg: hard negatives for CLIP: make them, train with them, measure what they teach."""
 
-__version__ = "0.1.0"
-
-from vlmneg import data as data
+from vlmneg.build import VERSION as __version__
+from vlmneg.build import build_info as build_info
+from vlmneg.build import num_threads as num_threads
+from vlmneg.build import set_num_threads as set_num_threads
 from vlmneg.config import ClipConfig as ClipConfig
+from vlmneg import data as data
+from vlmneg import optim as optim
+from vlmneg.clip import Clip as Clip

@@ -22,6 +22,7 @@
     X(core)              \
     X(levels)            \
     X(model)             \
+    X(optim)             \
     X(scenes)
 
 #define X(family)                                \
