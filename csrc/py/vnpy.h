@@ -23,6 +23,7 @@
     X(levels)            \
     X(model)             \
     X(optim)             \
+    X(ops)               \
     X(scenes)
 
 #define X(family)                                \
