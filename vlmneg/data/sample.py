@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,16 +37,20 @@ class Sample:
 
 
 class Dataset:
-    """What data sets share: a length, samples by number, and what was left out when the data was read.
+    """A sequence of samples that also knows what was left out when the data was read.
 
-    A subclass sets `_samples` or overrides `__len__`, `sample` and `captions`.
+    Parameters
+    ----------
+    samples : list of Sample
+    skipped : dict of str to int
+        Reason -> how many.
     """
 
-    _samples: list[Sample]
-    skipped: dict[str, int]
+    def __init__(self, samples, skipped):
+        self.samples, self.skipped = samples, skipped
 
     def __len__(self):
-        return len(self._samples)
+        return len(self.samples)
 
     def __getitem__(self, i):
         return self.sample(self._position(i))
@@ -54,11 +59,12 @@ class Dataset:
         return (self[i] for i in range(len(self)))
 
     def __repr__(self):
-        return f"{type(self).__name__}({len(self)} samples)"
+        left_out = ", ".join(f"{n} {reason}" for reason, n in self.skipped.items() if n)
+        return f"<{len(self)} samples{'; skipped: ' + left_out if left_out else ''}>"
 
     def sample(self, i):
-        """The sample at a checked, non-negative position."""
-        return self._samples[i]
+        """The sample at a position in [0, len)."""
+        return self.samples[i]
 
     def captions(self):
         """All captions in order, such as a vocabulary is learned from.
@@ -67,7 +73,7 @@ class Dataset:
         -------
         list of str
         """
-        return [c for s in self._samples for c in s.captions]
+        return [c for sample in self for c in sample.captions]
 
     def _position(self, i):
         try:
@@ -77,3 +83,27 @@ class Dataset:
         if not -len(self) <= position < len(self):
             raise IndexError(f"sample {position} of a data set of {len(self)}")
         return position % len(self)
+
+
+def read_text(path):
+    """The text of a UTF-8 file, with or without a byte order mark."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
+
+
+def inside(folder, name, source):
+    """Path of a picture that a data file names; one outside its folder is refused."""
+    path = os.path.normpath(os.path.join(folder, name))
+    if os.path.isabs(name) or os.path.relpath(path, folder).split(os.sep)[0] == os.pardir:
+        raise ValueError(f"{source} names a picture outside {folder}: {name!r}")
+    return path
+
+
+def checked(samples, skipped, source):
+    """The data set, if anything is left."""
+    if not samples:
+        reasons = ", ".join(f"{n} {reason}" for reason, n in skipped.items() if n) or "it is empty"
+        raise ValueError(f"nothing in {source} can be used: {reasons}")
+    return Dataset(samples, skipped)
