@@ -8,3 +8,6 @@ from vlmneg.config import ClipConfig as ClipConfig
 from vlmneg import data as data
 from vlmneg import optim as optim
 from vlmneg.clip import Clip as Clip
+from vlmneg import benchmarks as benchmarks
+from vlmneg import scoring as scoring
+from vlmneg.evaluation import evaluate as evaluate

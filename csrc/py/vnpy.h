@@ -24,7 +24,8 @@
     X(model)             \
     X(optim)             \
     X(ops)               \
-    X(scenes)
+    X(scenes)            \
+    X(scores)
 
 #define X(family)                                \
     extern PyMethodDef vnpy_##family##_methods[]; \
