@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import math
 import shutil
@@ -60,6 +61,7 @@ class Colour:
     """Pictures by their mean colour, captions by their words, both projected at random."""
 
     def __init__(self, width=8, constant=False):
+        pytest.importorskip("vlmneg.images")
         rng = np.random.default_rng(0)
         self.projection, self.words = rng.standard_normal((3, width)), rng.standard_normal((9999, width))
         self.tokenizer, self.constant, self.images, self.texts = Words(), constant, 0, []
@@ -74,7 +76,7 @@ class Colour:
     def encode_text(self, texts, normalize):
         self.texts += texts
         ids, offsets = self.tokenizer.pack(texts)
-        return self.unit(np.stack([self.words[ids[a:b]].sum(0) for a, b in zip(offsets[:-1], offsets[1:])]))
+        return self.unit(np.stack([self.words[ids[a:b]].sum(0) for a, b in itertools.pairwise(offsets)]))
 
     def unit(self, x):
         x = np.ones_like(x) if self.constant else x
@@ -165,7 +167,7 @@ def test_golden_without_the_row_removed_later(golden):
 def test_golden_local_rows(golden, local):
     right = {(r["filename"], r["caption"], r["negative_caption"]): r["correct"] for r in golden}
     read = benchmarks.read("sugarcrepe", **local)
-    rows = [{"subset": i.subset, "image": i.name, "correct": right[i.name, *i.captions]} for i in read.items]
+    rows = [{"subset": i.subset, "image": i.name, "correct": right[(i.name, *i.captions)]} for i in read.items]
     figures = scoring.summarise(rows, bootstrap=0)
     assert {n: (round(figures[n].value * figures[n].rows), figures[n].rows) for n in LOCAL} == LOCAL
     assert (round(figures["micro"].value * 276), figures["micro"].rows) == (202, 276)
@@ -214,7 +216,7 @@ def tokenizer(shared):
 def test_golden_fewer_tokens(golden, tokenizer):
     texts = list(dict.fromkeys(t for r in golden for t in (r["caption"], r["negative_caption"])))
     assert len(texts) == 11846
-    tokens = dict(zip(texts, np.diff(tokenizer.pack(texts)[1]).tolist()))
+    tokens = dict(zip(texts, np.diff(tokenizer.pack(texts)[1]).tolist(), strict=True))
     rows = [{"subset": r["subset"], "image": r["image"],
              "scores": (-tokens[r["caption"]], -tokens[r["negative_caption"]])} for r in golden]
     figures = scoring.summarise(rows, bootstrap=0)
@@ -235,7 +237,7 @@ def test_golden_retrieval_with_ties(shared, tokenizer):
         said[a["image_id"]].append(a["caption"])
     texts = [c for captions in said.values() for c in captions]
     ids, offsets = tokenizer.pack(texts)
-    sets = [set(ids[a + 1:b - 1].tolist()) for a, b in zip(offsets[:-1], offsets[1:])]
+    sets = [set(ids[a + 1:b - 1].tolist()) for a, b in itertools.pairwise(offsets)]
     pictures, gallery = sets[::5], [s for n, s in enumerate(sets) if n % 5]
     overlap = np.array([[len(c & p) for p in pictures] for c in gallery])
     t2i = scoring.ranks(overlap, [[n // 4] for n in range(472)])
@@ -417,7 +419,7 @@ def test_scores_are_the_models(measured, local):
     model, result = measured
     items = benchmarks.read("sugarcrepe", **local).items
     assert [(r["subset"], r["key"], r["image"]) for r in result.rows] == [(i.subset, i.key, i.name) for i in items]
-    for item, r in list(zip(items, result.rows))[::23]:
+    for item, r in list(zip(items, result.rows, strict=True))[::23]:
         v = model.encode_image(model.preprocess([Image.open(item.picture)]), True)
         np.testing.assert_allclose(r["scores"], (v @ model.encode_text(list(item.captions), True).T)[0], atol=1e-6)
         assert r["correct"] == int(r["scores"][0] > r["scores"][1])

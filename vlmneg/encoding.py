@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -77,7 +78,7 @@ def encode_captions(model: Any, captions: Sequence[str], batch: int, step: Calla
     context = getattr(getattr(model, "config", None), "context", 77)
     ids, offsets = tokenizer.pack(list(captions), context)
     length = np.diff(offsets)
-    keys = [ids[a:b].tobytes() for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    keys = [ids[a:b].tobytes() for a, b in itertools.pairwise(offsets)]
     first: dict[bytes, int] = {}
     for n, key in enumerate(keys):
         first.setdefault(key, n)
