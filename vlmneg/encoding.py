@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
-MISSING, UNREADABLE = "missing", "unreadable"
+MISSING, UNREADABLE = "missing image", "unreadable image"
 
 
 @dataclass
@@ -72,9 +72,7 @@ def encode_pictures(model: Any, pictures: Sequence[Any], batch: int, step: Calla
 
 def encode_captions(model: Any, captions: Sequence[str], batch: int, step: Callable[[int], Any]) -> Encoded:
     """Encodes every distinct row of token ids once, short captions first so that a batch wastes nothing."""
-    tokenizer = getattr(model, "tokenizer", None)
-    if tokenizer is None:
-        raise ValueError("the model has no tokenizer; give it one: model.tokenizer = vlmneg.Tokenizer.from_file(...)")
+    tokenizer = model.tokenizer
     context = getattr(getattr(model, "config", None), "context", 77)
     ids, offsets = tokenizer.pack(list(captions), context)
     length = np.diff(offsets)

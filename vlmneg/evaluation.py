@@ -97,6 +97,8 @@ def evaluate(model: Any, benchmark: str, *, annotations: Any = None, images: Any
     read = benchmarks.read(benchmark, annotations=annotations, images=images, data=data)
     if read.rule == "retrieval" and ties == "first":
         raise ValueError("ties='first' needs the order of the options, which ranks do not keep; use another rule")
+    if missing == "error" and read.skipped.get(MISSING):
+        raise FileNotFoundError(f"{read.skipped[MISSING]} pictures are missing; missing='skip' leaves them out")
     items, left_out = _usable(read)
     _refuse(items, left_out, missing)
     sources = {_identity(item): item.picture for item in items}
@@ -139,6 +141,8 @@ def _check(model: Any, batch: int, missing: str, ties: str, bootstrap: int) -> N
     for name in ("preprocess", "encode_image", "encode_text"):
         if not callable(getattr(model, name, None)):
             raise TypeError(f"model must be a vlmneg.Clip or have its methods; {type(model).__name__} has no {name}")
+    if getattr(model, "tokenizer", None) is None:
+        raise ValueError("the model has no tokenizer; give it one: model.tokenizer = vlmneg.Tokenizer.from_file(...)")
     for name, value, low in (("batch", batch, 1), ("bootstrap", bootstrap, 0)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
             raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}")

@@ -124,7 +124,7 @@ class Result(Mapping[str, float]):
 
     def _notes(self) -> list[str]:
         bench, metric = self.record["benchmark"], self.record["metric"]
-        notes = [f"left out: {count} with {reason}" for reason, count in bench["left_out"].items()]
+        notes = [f"left out: {count}, {reason}" for reason, count in bench["left_out"].items()]
         if bench["absent"]:
             notes.append(f"no file for {', '.join(bench['absent'])}")
         if metric.get("unwinnable"):
@@ -161,9 +161,8 @@ def describe_model(model: Any) -> dict[str, Any]:
 def describe_benchmark(read: Benchmark, items: list[Item], left_out: list[tuple[Item, str]],
                        shown: Mapping[str, str]) -> dict[str, Any]:
     """What was measured on: the examples' and pictures' hashes, counts, and what is not in the figures."""
-    reasons = Counter({name.replace("_", " "): count for name, count in read.skipped.items() if count})
-    reasons.update({"missing": "a missing picture"}.get(r, "an unreadable picture" if r.startswith("unreadable") else
-                                                        f"an {r}") for _, r in left_out)
+    reasons = Counter({name: count for name, count in read.skipped.items() if count})
+    reasons.update(reason.split(":")[0] for _, reason in left_out)
     return {
         "name": read.name, "version": read.version, "absent": list(read.absent),
         "subsets": dict(Counter(item.subset for item in items)) if read.rule == "choice" else {},
