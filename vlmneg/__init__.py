@@ -11,3 +11,4 @@ from vlmneg.clip import Clip as Clip
 from vlmneg import benchmarks as benchmarks
 from vlmneg import scoring as scoring
 from vlmneg.evaluation import evaluate as evaluate
+from vlmneg.tokenizer import Tokenizer as Tokenizer

@@ -1,6 +1,7 @@
 # Types of the C core, which csrc/py holds.
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, final
 
 from numpy import float32, float64, int32, int64, uint8
 from numpy.typing import NDArray
@@ -94,3 +95,25 @@ def score_ranks(
     query: NDArray[float32], gallery: NDArray[float32], best: NDArray[float32], /
 ) -> tuple[NDArray[int64], NDArray[int64]]: ...
 def resample(x: NDArray[float64], draws: int, seed: int, /) -> NDArray[float64]: ...
+
+# text
+@final
+class Tokenizer:
+    def __new__(
+        cls,
+        symbol: NDArray[int32],
+        merge: NDArray[int32],
+        vocab: int,
+        start: int,
+        end: int,
+        unknown: int,
+        start_text: str | None,
+        end_text: str | None,
+        fold: bool,
+    ) -> Tokenizer: ...
+    def rows(
+        self, texts: Sequence[str], context: int, clean: Callable[[str], bytes], /
+    ) -> tuple[NDArray[int32], int]: ...
+    def pack(
+        self, texts: Sequence[str], context: int, clean: Callable[[str], bytes], /
+    ) -> tuple[NDArray[int32], NDArray[int32], int]: ...

@@ -25,7 +25,8 @@
     X(optim)             \
     X(ops)               \
     X(scenes)            \
-    X(scores)
+    X(scores)            \
+    X(text)              
 
 #define X(family)                                \
     extern PyMethodDef vnpy_##family##_methods[]; \

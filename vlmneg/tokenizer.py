@@ -1,0 +1,471 @@
+"""CLIP's tokenizer: captions to ids, equal to OpenAI's and open_clip's."""
+
+import heapq
+import html
+import importlib.util
+import os
+import re
+import unicodedata
+import warnings
+from collections import Counter, defaultdict
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from vlmneg import _core
+from vlmneg.vocabulary import BYTE_SYMBOLS, SPECIALS, SUFFIX, Vocabulary, by_rank, read, read_folder
+
+VARIABLE = "VLMNEG_VOCAB"  # environment variable that names a vocabulary file or folder
+SMALLEST = 514  # byte symbols, the same at a word's end, two special tokens
+_said = set()  # warnings given
+
+
+class Tokenizer:
+    """Captions to ids by CLIP's byte-pair encoding.
+
+    Parameters
+    ----------
+    vocabulary : vlmneg.vocabulary.Vocabulary
+        Tokens and merges; ``from_file``, ``from_folder``, ``find`` and ``learn`` make one.
+    cleaning : {None, "ftfy", "basic", "transformers"}
+        How text is cleaned before it is split. "ftfy": as OpenAI and open_clip do (ftfy, HTML unescaped, white space,
+        lower case). "basic": NFC instead of ftfy; the same for ASCII without "&". None: "ftfy" where it is installed,
+        else "basic". "transformers": NFC, white space, lower case, as its CLIPTokenizer.
+    specials : {None, "openclip", "openai", "text"}
+        Which spelling of the special tokens inside a caption means the token: ``<end_of_text>`` as in open_clip,
+        ``<|endoftext|>`` as in OpenAI's and transformers' tokenizers, or none: they are text. None: "openai" with
+        transformers' cleaning, else "openclip".
+
+    Attributes
+    ----------
+    vocab_size, start, end : int
+    cleaning : str
+        What cleans: "ftfy 6.3.1", "basic" or "transformers".
+    hash : str
+        SHA-256 of the vocabulary.
+
+    References
+    ----------
+    Radford et al., Learning transferable visual models from natural language supervision. ICML 2021.
+
+    Examples
+    --------
+    >>> tok = Tokenizer.learn(["a red cube", "a red ball"] * 2, size=530)
+    >>> tok.vocab_size
+    522
+    >>> tok("a red cube", context=7)
+    array([[520, 320, 513, 519, 521,   0,   0]], dtype=int32)
+    >>> tok.decode(tok("A  RED cube!")[0])
+    'a red cube !'
+    """
+
+    def __init__(self, vocabulary, *, cleaning=None, specials=None):
+        if not isinstance(vocabulary, Vocabulary):
+            raise TypeError(f"vocabulary must be a Vocabulary, got {type(vocabulary).__name__}; "
+                            "Tokenizer.from_file(path) reads one")
+        if cleaning not in (None, "ftfy", "basic", "transformers"):
+            raise ValueError(f"cleaning must be None, 'ftfy', 'basic' or 'transformers', got {cleaning!r}")
+        if specials not in (None, "text", *SPECIALS):
+            raise ValueError(f"specials must be None, 'openclip', 'openai' or 'text', got {specials!r}")
+        has_ftfy = importlib.util.find_spec("ftfy") is not None
+        if cleaning == "ftfy" and not has_ftfy:
+            raise ImportError("cleaning='ftfy' needs the package ftfy: pip install 'vlmneg[text]'")
+        self._options = {"cleaning": cleaning, "specials": specials}
+        self._vocabulary = vocabulary
+        method = cleaning or ("ftfy" if has_ftfy else "basic")
+        self.cleaning = f"ftfy {version('ftfy')}" if method == "ftfy" else method
+        self.specials = specials or ("openai" if method == "transformers" else "openclip")
+        self._clean = {"ftfy": _clean_ftfy, "basic": _clean_basic,
+                       "transformers": _TransformersCleaner(self.specials)}[method]
+        fold = method != "transformers"
+        texts = SPECIALS[self.specials] if fold and self.specials != "text" else (None, None)
+        self._core = _core.Tokenizer(vocabulary.symbols, vocabulary.merge_ids, self.vocab_size, self.start, self.end,
+                                     vocabulary.unknown, *texts, fold)
+
+    @classmethod
+    def from_file(cls, path, **options):
+        """Read a vocabulary file.
+
+        Parameters
+        ----------
+        path : str or Path
+            ``bpe_simple_vocab_16e6.txt.gz`` or its text, ``vocab.json`` with ``merges.txt`` beside it, or transformers'
+            ``tokenizer.json``.
+        **options
+            ``cleaning`` and ``specials``, see the class.
+
+        Returns
+        -------
+        Tokenizer
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such file.
+        ValueError
+            The file is damaged, cut short or of another kind.
+        """
+        return cls(read(path), **options)
+
+    @classmethod
+    def from_folder(cls, folder, **options):
+        """Read the vocabulary beside a checkpoint.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Holds ``tokenizer.json``, ``vocab.json`` and ``merges.txt``, or ``bpe_simple_vocab_16e6.txt.gz``.
+        **options
+            ``cleaning`` and ``specials``, see the class.
+
+        Returns
+        -------
+        Tokenizer
+
+        Raises
+        ------
+        FileNotFoundError
+            The folder holds none of them.
+        ValueError
+            The file is damaged, cut short or of another kind.
+        """
+        return cls(read_folder(folder), **options)
+
+    @classmethod
+    def find(cls, **options):
+        """CLIP's vocabulary: what the variable VLMNEG_VOCAB names, else the file in an installed open_clip or clip.
+
+        Parameters
+        ----------
+        **options
+            ``cleaning`` and ``specials``, see the class.
+
+        Returns
+        -------
+        Tokenizer
+
+        Raises
+        ------
+        FileNotFoundError
+            There is none; the message names the ways to give one.
+        """
+        if os.environ.get(VARIABLE):
+            return cls(read(os.environ[VARIABLE]), **options)
+        for package in ("open_clip", "clip"):
+            spec = importlib.util.find_spec(package)  # finds a top-level package without importing it
+            for folder in (spec and spec.submodule_search_locations) or ():
+                path = Path(folder) / "bpe_simple_vocab_16e6.txt.gz"
+                if path.is_file():
+                    return cls(read(path), **options)
+        raise FileNotFoundError(
+            "CLIP's vocabulary is not at hand. Give one of: Tokenizer.from_file('bpe_simple_vocab_16e6.txt.gz'), or with "
+            "vocab.json (merges.txt beside it) or tokenizer.json; Tokenizer.from_folder(checkpoint folder); the "
+            f"environment variable {VARIABLE} naming such a file; pip install open-clip-torch, whose copy is read "
+            "without importing it; or Tokenizer.learn(captions, size) for training from scratch")
+
+    @classmethod
+    def learn(cls, captions, size, **options):
+        """Learn a vocabulary from captions.
+
+        Parameters
+        ----------
+        captions : list of str
+        size : int
+            Tokens wanted, at least 514; fewer come when each word of the captions is one token.
+        **options
+            ``cleaning`` and ``specials``, see the class.
+
+        Returns
+        -------
+        Tokenizer
+            The same for the same captions in any order. It encodes any text: ids 0-511 are bytes.
+
+        References
+        ----------
+        Sennrich et al., Neural machine translation of rare words with subword units. ACL 2016.
+
+        Examples
+        --------
+        >>> Tokenizer.learn(["two cats", "two dogs"], size=600).vocab_size
+        522
+        """
+        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < SMALLEST:
+            raise ValueError(f"size must be an integer of at least {SMALLEST} (512 byte symbols, start and end), "
+                             f"got {size!r}")
+        letters = cls(by_rank([]), **options)
+        ids, _ = letters.pack(captions, context=1 << 30)
+        ids = ids[ids < letters.start]
+        ends = np.flatnonzero(ids >= 256) + 1
+        data = (ids & 255).astype(np.uint8).tobytes()
+        words = Counter(data[a:b] for a, b in pairwise([0, *ends.tolist()]))
+        return cls(by_rank(_learn_merges(words, size - SMALLEST)), **options)
+
+    @property
+    def vocab_size(self):
+        """Number of tokens."""
+        return len(self._vocabulary.tokens)
+
+    @property
+    def start(self):
+        """Id of the start token."""
+        return self._vocabulary.start
+
+    @property
+    def end(self):
+        """Id of the end token."""
+        return self._vocabulary.end
+
+    @property
+    def hash(self):
+        """SHA-256 of tokens and merges."""
+        return self._vocabulary.hash
+
+    def __call__(self, texts, context=77):
+        """Ids of captions, a row each.
+
+        Parameters
+        ----------
+        texts : str or list of str
+            N captions.
+        context : int
+            Length L of a row, in [2, 2**30].
+
+        Returns
+        -------
+        ndarray of shape (N, L), int32
+            start, ids, end, then zeros; a longer caption keeps its first L - 2 ids.
+
+        Raises
+        ------
+        TypeError, ValueError
+            A text is no str; there are none; context is out of range.
+        """
+        ids, special = self._core.rows(_as_list(texts), context, self._clean)
+        self._warn(special)
+        return ids
+
+    def pack(self, texts, context=77):
+        """Ids of captions one after another, without padding.
+
+        Parameters
+        ----------
+        texts : str or list of str
+            N captions.
+        context : int
+            Most ids of one caption, in [2, 2**30].
+
+        Returns
+        -------
+        ids : ndarray of shape (T,), int32
+            Each caption is start, ids, end. It ends at its first end token, as the text tower pools there.
+        offsets : ndarray of shape (N + 1,), int32
+            Caption n is ``ids[offsets[n]:offsets[n + 1]]``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            A text is no str; there are none; context is out of range.
+        """
+        ids, offsets, special = self._core.pack(_as_list(texts), context, self._clean)
+        self._warn(special)
+        return ids, offsets
+
+    def decode(self, ids):
+        """The text of one row of ids.
+
+        Parameters
+        ----------
+        ids : array of shape (L,), integer
+            A start token is dropped, and all from the first end token on.
+
+        Returns
+        -------
+        str
+            In lower case, a blank after each piece.
+
+        Raises
+        ------
+        ValueError
+            Not one row, or an id outside the vocabulary.
+        """
+        row = np.asarray(ids)
+        if row.ndim != 1 or (row.size and row.dtype.kind not in "iu"):
+            raise ValueError(f"ids must be integers of shape (L), got {row.dtype} of shape {row.shape}; decode the rows "
+                             "of a batch one by one")
+        row = row.tolist()
+        if row and not (0 <= min(row) and max(row) < self.vocab_size):
+            raise ValueError(f"ids must be in [0, {self.vocab_size}), got {min(row)} to {max(row)}")
+        if self.end in row:
+            row = row[: row.index(self.end)]
+        tokens = [self._vocabulary.tokens[i] for i in row if i != self.start]
+        text = "".join(t[: -len(SUFFIX)] + " " if t.endswith(SUFFIX) else t for t in tokens)
+        return bytes(_SYMBOL_BYTES.get(c, 32) for c in text).decode("utf-8", "replace").strip()
+
+    def save(self, folder):
+        """Write vocab.json, merges.txt and their configuration, as transformers' CLIPTokenizer reads them.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Made where it is missing.
+        """
+        self._vocabulary.save(folder)
+
+    def _warn(self, special):
+        if special and self.specials not in _said:
+            _said.add(self.specials)
+            spelled = " or ".join(SPECIALS[self.specials])
+            warnings.warn(f"{special} of the texts spell a special token ({spelled}): the text tower pools at the first "
+                          "end token; Tokenizer(..., specials='text') reads them as text", stacklevel=3)
+
+    def __reduce__(self):
+        return _restore, (self._vocabulary, self._options)
+
+    def __repr__(self):
+        return (f"Tokenizer(vocab_size={self.vocab_size}, start={self.start}, end={self.end}, "
+                f"cleaning={self.cleaning!r}, specials={self.specials!r})")
+
+
+def _restore(vocabulary, options):
+    return Tokenizer(vocabulary, **options)
+
+
+_SYMBOL_BYTES = {symbol: byte for byte, symbol in BYTE_SYMBOLS.items()}
+
+
+def _as_list(texts):
+    """A list of texts; what they are is checked one by one later."""
+    if isinstance(texts, str):
+        return [texts]
+    if isinstance(texts, (list, tuple)):
+        if not texts:
+            raise ValueError("texts is empty: at least one caption is needed")
+        return texts
+    hint = "; decode it first: texts.decode('utf-8')" if isinstance(texts, bytes) else ""
+    raise TypeError(f"texts must be a str or a list of str, got {type(texts).__name__}{hint}")
+
+
+def _finish(text):
+    """What follows ftfy: HTML unescaped twice, white space, lower case."""
+    text = html.unescape(html.unescape(text))
+    return " ".join(text.split()).lower().encode("utf-8", "replace")
+
+
+def _clean_ftfy(text):
+    import ftfy
+
+    return _finish(ftfy.fix_text(text))
+
+
+# what ftfy removes from ASCII: terminal escapes, then control characters
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*[a-zA-Z]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+
+
+def _join_surrogates(text):
+    """Pairs become their character, single ones U+FFFD."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _clean_basic(text):
+    if "basic" not in _said:
+        _said.add("basic")
+        warnings.warn("without ftfy, text beyond ASCII and text with '&' may get other ids than CLIP's own tokenizer "
+                      "gives; pip install 'vlmneg[text]'", stacklevel=4)
+    text = unicodedata.normalize("NFC", _join_surrogates(text))
+    return _finish(_CONTROLS.sub("", _ESCAPES.sub("", text)))
+
+
+class _TransformersCleaner:
+    """NFC, white space, lower case character by character; special tokens only exactly as they are spelled."""
+
+    WHITE = re.compile("[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+
+    def __init__(self, specials):
+        self.tokens = SPECIALS.get(specials, ())
+        self.exact = re.compile("(" + "|".join(map(re.escape, self.tokens or SPECIALS["openai"])) + ")")
+        # in lower case they are no tokens but pieces that end here, when nothing before swallows them
+        spelled = "|".join(map(re.escape, SPECIALS["openai"]))
+        self.spelled = re.compile(rf"(?:(?<=[^\W_])|(?<=\s)|^)(?:{spelled})+")
+
+    def __call__(self, text):
+        out = []
+        for part in self.exact.split(_join_surrogates(text)):
+            if part in self.tokens:
+                out.append((b"\xfe", b"\xff")[self.tokens.index(part)])
+                continue
+            part = self.WHITE.sub(" ", unicodedata.normalize("NFC", part))
+            part = "".join(map(str.lower, part))
+            out.append(self.spelled.sub(lambda m: m[0].replace(">", "> "), part).encode("utf-8"))
+        return b"".join(out)
+
+
+def _learn_merges(words, count):
+    """The merges that join the most frequent pair, again and again.
+
+    Parameters
+    ----------
+    words : Counter of bytes
+        How often each word occurs; its bytes are ids of byte symbols.
+    count : int
+        Merges wanted; fewer come when every word is one token.
+
+    Returns
+    -------
+    list of (str, str)
+        Ties go to the pair that sorts first. A pair whose join is a token already stays apart.
+
+    References
+    ----------
+    Sennrich et al., Neural machine translation of rare words with subword units. ACL 2016.
+    """
+    symbols = list(BYTE_SYMBOLS.values())
+    rows, weight = [], []
+    for word, n in sorted(words.items()):
+        row = [symbols[i] for i in word]
+        row[-1] += SUFFIX
+        rows.append(row)
+        weight.append(n)
+    total, places = Counter(), defaultdict(set)
+    for i, row in enumerate(rows):
+        for pair in pairwise(row):
+            total[pair] += weight[i]
+            places[pair].add(i)
+    heap = [(-n, pair) for pair, n in total.items()]
+    heapq.heapify(heap)
+    merges, known = [], set()
+    while heap and len(merges) < count:
+        n, pair = heapq.heappop(heap)
+        joined = pair[0] + pair[1]
+        if -n != total[pair] or n == 0 or joined in known:
+            continue  # counted anew since, or a token by another way
+        merges.append(pair)
+        known.add(joined)
+        changed = set()
+        for i in places.pop(pair):
+            for old in pairwise(rows[i]):
+                total[old] -= weight[i]
+                changed.add(old)
+            rows[i] = _join(rows[i], pair, joined)
+            for new in pairwise(rows[i]):
+                total[new] += weight[i]
+                places[new].add(i)
+                changed.add(new)
+        for p in changed - {pair}:
+            heapq.heappush(heap, (-total[p], p))
+    return merges
+
+
+def _join(row, pair, joined):
+    """The row with each occurrence of the pair joined, from left to right."""
+    out, i = [], 0
+    while i < len(row):
+        if i + 1 < len(row) and (row[i], row[i + 1]) == pair:
+            out.append(joined)
+            i += 2
+        else:
+            out.append(row[i])
+            i += 1
+    return out
