@@ -19,7 +19,7 @@ from vlmneg.vocabulary import BYTE_SYMBOLS, SPECIALS, SUFFIX, Vocabulary, by_ran
 
 VARIABLE = "VLMNEG_VOCAB"  # environment variable that names a vocabulary file or folder
 SMALLEST = 514  # byte symbols, the same at a word's end, two special tokens
-_said = set()  # warnings given
+_said: set[str] = set()  # warnings given
 
 
 class Tokenizer:
@@ -160,7 +160,7 @@ class Tokenizer:
                 if path.is_file():
                     return cls(read(path), **options)
         raise FileNotFoundError(
-            "CLIP's vocabulary is not at hand. Give one of: Tokenizer.from_file('bpe_simple_vocab_16e6.txt.gz'), or with "
+            "CLIP's vocabulary is not at hand. Give one of: Tokenizer.from_file('bpe_simple_vocab_16e6.txt.gz'), or of "
             "vocab.json (merges.txt beside it) or tokenizer.json; Tokenizer.from_folder(checkpoint folder); the "
             f"environment variable {VARIABLE} naming such a file; pip install open-clip-torch, whose copy is read "
             "without importing it; or Tokenizer.learn(captions, size) for training from scratch")
@@ -292,8 +292,8 @@ class Tokenizer:
         """
         row = np.asarray(ids)
         if row.ndim != 1 or (row.size and row.dtype.kind not in "iu"):
-            raise ValueError(f"ids must be integers of shape (L), got {row.dtype} of shape {row.shape}; decode the rows "
-                             "of a batch one by one")
+            raise ValueError(f"ids must be integers of shape (L), got {row.dtype} of shape {row.shape}; decode a "
+                             "batch row by row")
         row = row.tolist()
         if row and not (0 <= min(row) and max(row) < self.vocab_size):
             raise ValueError(f"ids must be in [0, {self.vocab_size}), got {min(row)} to {max(row)}")
@@ -317,8 +317,8 @@ class Tokenizer:
         if special and self.specials not in _said:
             _said.add(self.specials)
             spelled = " or ".join(SPECIALS[self.specials])
-            warnings.warn(f"{special} of the texts spell a special token ({spelled}): the text tower pools at the first "
-                          "end token; Tokenizer(..., specials='text') reads them as text", stacklevel=3)
+            warnings.warn(f"{special} of the texts spell a special token ({spelled}): the text tower pools at the "
+                          "first end token; Tokenizer(..., specials='text') reads them as text", stacklevel=3)
 
     def __reduce__(self):
         return _restore, (self._vocabulary, self._options)
