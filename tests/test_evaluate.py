@@ -208,8 +208,6 @@ def test_golden_version_hashes(shared, local):
 
 @pytest.fixture(scope="module")
 def tokenizer(shared):
-    if not hasattr(vn, "Tokenizer"):
-        pytest.skip("no tokenizer yet")
     return vn.Tokenizer.from_file(shared / "clip" / "bpe_simple_vocab_16e6.txt.gz")
 
 
@@ -515,6 +513,17 @@ def test_empty_and_equal_captions_and_equal_pictures(tmp_path):
     assert model.images == 1 and result.record["metric"]["pictures"] == 1
     assert math.isnan(result.figures["micro"].error)
     assert [r["ties"] for r in result.rows] == [1, 0, 1]
+
+
+def test_swapped_columns_are_suspected(local, tmp_path, caplog):
+    rows = json.loads((local["annotations"] / "add_obj.json").read_text("utf-8"))
+    swapped = {k: row(r["filename"], r["negative_caption"], r["caption"]) for k, r in rows.items()}
+    model = Colour()  # prefers short captions
+    model.encode_image = lambda x, normalize: np.tile(np.float32([1, 0]), (len(x), 1))
+    model.encode_text = lambda texts, normalize: np.float32([[1 / len(t), 0] for t in texts])
+    for table, warned in ((rows, False), (swapped, True)):
+        vn.evaluate(model, "sugarcrepe", annotations=write(tmp_path / "s", add_obj=table), images=local["images"])
+        assert ("swapped" in caplog.text) == warned
 
 
 def test_retrieval():
