@@ -20,6 +20,11 @@ from vlmneg.config import ACTIVATIONS, ClipConfig
 
 LAYOUTS = ("transformers", "open_clip")
 
+_PROBE = (
+    "hello world a photo of a cat 1234",
+    [3306, 1002, 320, 1125, 539, 320, 2368, 272, 273, 274, 275],
+)
+
 
 def load(
     path: str | os.PathLike, activation: str | None = None, resize_positions: bool = False
@@ -43,8 +48,8 @@ def load(
     state : dict of str to ndarray, float32
         Weights by OpenAI's names, in the order of ``config.tensors()``. Some may be read-only views of the file.
     extras : dict
-        ``folder`` (Path or None, where tokenizer files may lie), ``layout`` (str), ``tokenizer`` (hash that the
-        weights were saved with, or None) and ``metadata`` (dict, as stored).
+        ``tokenizer`` (Tokenizer whose files lie beside the weights, or None), ``layout`` ("transformers",
+        "open_clip", or "bare" for a single file) and ``metadata`` (dict, as stored with the weights).
 
     Raises
     ------
@@ -95,8 +100,8 @@ def save(
     for name, x in state.items():
         if not safetensors.is_finite(x):
             raise ValueError(f"{name} holds NaN or infinity, and such a model is not saved")
-    if tokenizer is not None and tokenizer.vocab_size > config.vocab:
-        raise ValueError(f"the tokenizer has {tokenizer.vocab_size} ids, and the model only {config.vocab}")
+    if tokenizer is not None and tokenizer.vocab_size != config.vocab:
+        raise ValueError(f"the tokenizer has {tokenizer.vocab_size} ids, and the model {config.vocab}")
     folder = Path(folder)
     if not folder.exists():
         with atomic_folder(folder) as temporary:
@@ -136,47 +141,8 @@ def convert(
     if layout not in LAYOUTS:
         raise ValueError(f'layout must be "transformers" or "open_clip", got {layout!r}')
     config, state, extras = _load(files.locate(source), activation, False, pickles=True)
-    save(target, config, state, layout, find_tokenizer(config, extras))
+    save(target, config, state, layout, extras["tokenizer"])
     return config
-
-
-def find_tokenizer(config: ClipConfig, extras: dict[str, Any]) -> Any:
-    """The tokenizer whose files lie beside a checkpoint.
-
-    Parameters
-    ----------
-    config : ClipConfig
-    extras : dict
-        Both as ``load`` gives them.
-
-    Returns
-    -------
-    Tokenizer or None
-        None where there are no tokenizer files.
-
-    Raises
-    ------
-    ValueError
-        When those files belong to another model.
-    """
-    from vlmneg.tokenizer import Tokenizer
-
-    if extras["folder"] is None:
-        return None
-    try:
-        tokenizer = Tokenizer.from_folder(extras["folder"])
-    except FileNotFoundError:
-        return None
-    for name, have, want in (
-        ("start token", tokenizer.start, config.start),
-        ("end token", tokenizer.end, config.end),
-        ("hash", tokenizer.hash, extras["tokenizer"] or tokenizer.hash),
-    ):
-        if have != want:
-            raise ValueError(f"the tokenizer beside the weights has the {name} {have}, and the model's is {want}")
-    if tokenizer.vocab_size > config.vocab:
-        raise ValueError(f"the tokenizer beside the weights has {tokenizer.vocab_size} ids, the model {config.vocab}")
-    return tokenizer
 
 
 def _load(
@@ -191,7 +157,7 @@ def _load(
         tensors = transformers.to_openai(tensors)
     elif open_clip.matches(tensors):
         tensors = open_clip.to_openai(tensors)
-    recorded, tokenizer = agreement.recorded(metadata)
+    recorded, tokenizer_hash = agreement.recorded(metadata)
     if layout == "transformers":
         stated = transformers.read(path)
     elif layout == "open_clip":
@@ -203,9 +169,31 @@ def _load(
         name = "visual.positional_embedding"
         tensors[name] = positions.resize_grid(tensors[name], config.grid, antialias=layout != "transformers")
     agreement.check(config, tensors, "the checkpoint")
-    folder = path if path.is_dir() else None
-    extras = {"folder": folder, "layout": layout, "tokenizer": tokenizer, "metadata": metadata}
+    tokenizer = _tokenizer(path, config, tokenizer_hash) if path.is_dir() else None
+    extras = {"tokenizer": tokenizer, "layout": layout, "metadata": metadata}
     return config, {name: tensors[name] for name in config.tensors()}, extras
+
+
+def _tokenizer(folder: Path, config: ClipConfig, recorded: str | None) -> Any:
+    """The tokenizer whose files lie beside the weights, once it is known to be theirs; None without such files."""
+    from vlmneg.tokenizer import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_folder(folder)
+    except FileNotFoundError:
+        return None
+    for name, got, expected in (
+        ("ids", tokenizer.vocab_size, config.vocab),
+        ("start token", tokenizer.start, config.start),
+        ("end token", tokenizer.end, config.end),
+        ("hash", tokenizer.hash, recorded or tokenizer.hash),
+    ):
+        if got != expected:
+            raise ValueError(f"the tokenizer files in {folder} are not the model's: {name} {got}, expected {expected}")
+    text, ids = _PROBE
+    if recorded is None and config.vocab == 49408 and tokenizer([text])[0, 1 : len(ids) + 1].tolist() != ids:
+        raise ValueError(f"the tokenizer files in {folder} are not CLIP's: {text!r} must have the ids {ids}")
+    return tokenizer
 
 
 def _find(path: Path, pickles: bool) -> tuple[str, Path]:
