@@ -1,20 +1,15 @@
-"""Checkpoints: the strict safetensors reader, three layouts, and the rule that what a file does not say is not guessed."""
+"""Checkpoints: three layouts, and the rule that what a file does not say is not guessed."""
 
 import json
 import logging
 import os
-import struct
 import subprocess
 import sys
-import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from peers import ODD, open_clip, open_clip_model, random_state, state_of, transformers_clip
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from vlmneg import checkpoints
@@ -243,7 +238,7 @@ def test_wrong_tensors_are_named(ours):
     cases = [
         (lambda t: t.pop("vision_model.post_layernorm.bias"), "lacks visual.ln_post.bias"),
         (lambda t: t.update(surplus=np.zeros(3, np.float32)), "has beyond them surplus"),
-        (lambda t: t.update(logit_scale=np.float32([1, 2])), r"logit_scale must have shape \(\), got \(2,\)"),
+        (lambda t: t.update(logit_scale=np.array([1, 2], np.float32)), r"logit_scale must have shape \(\), got \(2,\)"),
         (lambda t: t.pop("text_model.encoder.layers.1.self_attn.k_proj.bias"), "must have q_proj, k_proj and v_proj"),
         (lambda t: t.pop("text_model.encoder.layers.1.self_attn.q_proj.bias"), "k_proj.bias"),
         (lambda t: t.pop("visual_projection.weight"), "visual.proj is missing"),
@@ -251,8 +246,8 @@ def test_wrong_tensors_are_named(ours):
         (lambda t: t.update(logit_bias=np.zeros((), np.float32)), "SigLIP"),
         (lambda t: t.update({"text_model.x.lora_A.weight": np.zeros(3, np.float32)}), "LoRA"),
         (lambda t: t.update(logit_scale=np.zeros((), np.int64)), "logit_scale.*integers"),
-        (lambda t: t.update(logit_scale=np.float32(np.inf)), "'logit_scale' holds NaN or infinity"),
-        (lambda t: t.update(logit_scale=np.float64(1e300)), "'logit_scale' holds NaN or infinity"),
+        (lambda t: t.update(logit_scale=np.array(np.inf, np.float32)), "'logit_scale' holds NaN or infinity"),
+        (lambda t: t.update(logit_scale=np.array(1e300)), "'logit_scale' holds NaN or infinity"),
         (lambda t: t["text_model.embeddings.token_embedding.weight"].__setitem__((5, 3), np.nan), "token_embedding"),
     ]
     good = (ours / "model.safetensors").read_bytes()
@@ -296,7 +291,9 @@ def test_activation_of_transformers(ours):
     rewrite(ours, lambda t: None)
     config = ours / "config.json"
     edit(config, lambda v: v["vision_config"].pop("hidden_act"))
-    with pytest.raises(ValueError, match=r'image_activation\); state it: from_pretrained\(path, activation="quick_gelu"\)'):
+    with pytest.raises(
+        ValueError, match=r'image_activation\); state it: from_pretrained\(path, activation="quick_gelu"\)'
+    ):
         checkpoints.load(ours)
     for name in ("quick_gelu", "gelu"):
         got = checkpoints.load(ours, activation=name)[0]
@@ -361,11 +358,14 @@ def test_old_transformers_files(ours):
         v["vision_config_dict"] = {**v["vision_config"], "hidden_act": "gelu"}
 
     edit(ours / "config.json", age)
-    edit(ours / "preprocessor_config.json", lambda v: v.update(size=30, crop_size=30, feature_extractor_type="CLIPFeatureExtractor"))
+    edit(
+        ours / "preprocessor_config.json",
+        lambda v: v.update(size=30, crop_size=30, feature_extractor_type="CLIPFeatureExtractor"),
+    )
     assert checkpoints.load(ours)[0] == ODD.replace(image_activation="gelu")
 
     edit(ours / "config.json", lambda v: v.update(text_config_dict={"hidden_act": "gelu"}))
-    with pytest.raises(ValueError, match="text_width = 512"):  # its defaults override, too
+    with pytest.raises(ValueError, match="context = 77"):  # its defaults override, too
         checkpoints.load(ours)
     edit(ours / "config.json", lambda v: v.update(text_config_dict={**v["text_config"], "hidden_act": None}))
     assert checkpoints.load(ours)[0].text_activation == "quick_gelu"
@@ -394,18 +394,26 @@ def refused(folder, file, change, words):
 
 def test_transformers_configurations_that_are_refused(ours):
     rewrite(ours, lambda t: None)
-    for tower, name, value in (
-        ("text_config", "hidden_size", 32), ("text_config", "hidden_size", "24"), ("text_config", "hidden_size", 0),
-        ("text_config", "num_hidden_layers", 10**9), ("text_config", "num_attention_heads", 5),
-        ("text_config", "num_attention_heads", None), ("text_config", "vocab_size", 32),
-        ("text_config", "max_position_embeddings", 77), ("text_config", "layer_norm_eps", 1e-6),
-        ("text_config", "eos_token_id", 49407), ("text_config", "eos_token_id", [31, 32]),
-        ("text_config", "eos_token_id", None), ("vision_config", "num_channels", 1),
-        ("vision_config", "image_size", 40), ("vision_config", "patch_size", 15), ("vision_config", "image_size", [30, 40]),
+    for tower, name, value, words in (
+        ("text_config", "hidden_size", 32, "text_width = 32, and its tensors have 24"),
+        ("text_config", "hidden_size", "24", "hidden_size '24'"), ("text_config", "hidden_size", 0, "hidden_size 0"),
+        ("text_config", "num_hidden_layers", 10**9, "text_layers = 1000000000"),
+        ("text_config", "num_attention_heads", 5, "multiple of text_heads"),
+        ("text_config", "num_attention_heads", None, "num_attention_heads None"),
+        ("text_config", "vocab_size", 32, "eos_token_id 32, no id of the 32"),
+        ("text_config", "vocab_size", 34, "vocab = 34"),
+        ("text_config", "max_position_embeddings", 77, "context = 77"),
+        ("text_config", "layer_norm_eps", 1e-6, "1e-06"),
+        ("text_config", "eos_token_id", 49407, "eos_token_id 49407"),
+        ("text_config", "eos_token_id", [31, 32], "eos_token"),
+        ("text_config", "eos_token_id", None, "eos_token_id None"),
+        ("vision_config", "num_channels", 1, "num_channels 1"),
+        ("vision_config", "image_size", 40, "image_size|size"), ("vision_config", "patch_size", 15, "patch = 15"),
+        ("vision_config", "image_size", [30, 40], "image_size"),
     ):  # fmt: skip
-        refused(ours, "config.json", lambda v, t=tower, n=name, x=value: v[t].update({n: x}), name.split("_")[0] + "|")
+        refused(ours, "config.json", lambda v, t=tower, n=name, x=value: v[t].update({n: x}), words)
     refused(ours, "config.json", lambda v: v.update(model_type="siglip"), "siglip")
-    refused(ours, "config.json", lambda v: v.update(text_config=[]), "text_config|width")
+    refused(ours, "config.json", lambda v: v.update(text_config=[]), "context = 77")
     refused(ours, "config.json", lambda v: v.update(projection_dim=21), "embed = 21")
     edit(ours / "config.json", lambda v: v["vision_config"].update(image_size=[30, 30]))
     assert checkpoints.load(ours)[0] == ODD
@@ -423,7 +431,8 @@ def test_transformers_preprocessing_is_honoured_or_refused(ours):
         ("image_processor_type", "ViTImageProcessor"), ("image_mean", [1, 2]), ("image_std", [1, 0, 1]),
         ("image_mean", "abc"),
     ):  # fmt: skip
-        refused(ours, file.name, lambda v, n=name, x=value: v.update({n: x}), name.removeprefix("image_"))
+        words = {"image_processor_type": "ViTImageProcessor"}.get(name, name.removeprefix("image_"))
+        refused(ours, file.name, lambda v, n=name, x=value: v.update({n: x}), words)
     whole = json.loads(file.read_text())
     file.unlink()
     assert checkpoints.load(ours)[0] == ODD
@@ -432,29 +441,36 @@ def test_transformers_preprocessing_is_honoured_or_refused(ours):
 
 
 @pytest.mark.parametrize(
-    "part, name, value",
+    "part, name, value, words",
     [
-        ("vision_cfg", "ls_init_value", 0.1), ("vision_cfg", "attentional_pool", True), ("vision_cfg", "no_ln_pre", True),
-        ("vision_cfg", "pos_embed_type", "sin_cos_2d"), ("vision_cfg", "final_ln_after_pool", True),
-        ("vision_cfg", "pool_type", "avg"), ("vision_cfg", "qk_norm", True), ("vision_cfg", "scaled_cosine_attn", True),
-        ("vision_cfg", "scale_heads", True), ("vision_cfg", "scale_attn", True), ("vision_cfg", "scale_fc", True),
-        ("vision_cfg", "scale_attn_inner", True), ("vision_cfg", "act_kwargs", {"approximate": "tanh"}),
-        ("vision_cfg", "norm_kwargs", {"eps": 1e-6}), ("vision_cfg", "timm_model_name", "vit_base"),
-        ("vision_cfg", "layers", [3, 4, 6, 3]), ("vision_cfg", "head_width", 64), ("vision_cfg", "head_width", 0),
-        ("vision_cfg", "mlp_ratio", 3), ("vision_cfg", "mlp_ratio", "4"), ("vision_cfg", "image_size", 40),
-        ("vision_cfg", "invented", 1), ("text_cfg", "pool_type", "last"), ("text_cfg", "pool_type", "eos"),
-        ("text_cfg", "proj_bias", True), ("text_cfg", "proj_type", "none"), ("text_cfg", "no_causal_mask", True),
-        ("text_cfg", "embed_cls", True), ("text_cfg", "hf_model_name", "roberta-base"), ("text_cfg", "width", 48),
-        ("text_cfg", "hf_tokenizer_name", "bert-base-uncased"), ("text_cfg", "tokenizer_kwargs", {"clean": "x"}),
-        ("text_cfg", "ls_init_value", 1e-5), ("text_cfg", "heads", 5), ("text_cfg", "vocab_size", 34),
-        (None, "init_logit_bias", -10), (None, "multimodal_cfg", {}), (None, "text_cfg", None), (None, "embed_dim", 21),
+        ("vision_cfg", "ls_init_value", 0.1, ""), ("vision_cfg", "attentional_pool", True, ""),
+        ("vision_cfg", "no_ln_pre", True, ""), ("vision_cfg", "pos_embed_type", "sin_cos_2d", ""),
+        ("vision_cfg", "final_ln_after_pool", True, ""), ("vision_cfg", "pool_type", "avg", ""),
+        ("vision_cfg", "qk_norm", True, ""), ("vision_cfg", "scaled_cosine_attn", True, ""),
+        ("vision_cfg", "scale_heads", True, ""), ("vision_cfg", "scale_attn", True, ""),
+        ("vision_cfg", "scale_fc", True, ""), ("vision_cfg", "scale_attn_inner", True, ""),
+        ("vision_cfg", "act_kwargs", {"approximate": "tanh"}, ""), ("vision_cfg", "norm_kwargs", {"eps": 1e-6}, ""),
+        ("vision_cfg", "timm_model_name", "vit_base", ""), ("vision_cfg", "layers", [3, 4, 6, 3], "ResNet"),
+        ("vision_cfg", "head_width", 64, "image_heads"), ("vision_cfg", "head_width", 0, ""),
+        ("vision_cfg", "mlp_ratio", 3, "image_mlp = 108"), ("vision_cfg", "mlp_ratio", "4", ""),
+        ("vision_cfg", "image_size", 40, ""), ("vision_cfg", "invented", 1, ""),
+        ("text_cfg", "pool_type", "last", ""), ("text_cfg", "pool_type", "eos", ""),
+        ("text_cfg", "proj_bias", True, ""),
+        ("text_cfg", "proj_type", "none", ""), ("text_cfg", "no_causal_mask", True, ""),
+        ("text_cfg", "embed_cls", True, ""),
+        ("text_cfg", "hf_model_name", "roberta-base", ""), ("text_cfg", "width", 48, "text_mlp|text_width"),
+        ("text_cfg", "hf_tokenizer_name", "bert-base-uncased", ""),
+        ("text_cfg", "tokenizer_kwargs", {"clean": "x"}, ""),
+        ("text_cfg", "ls_init_value", 1e-5, ""), ("text_cfg", "heads", 5, "text_heads"),
+        ("text_cfg", "vocab_size", 34, "vocab = 34"), (None, "init_logit_bias", -10, ""),
+        (None, "multimodal_cfg", {}, ""), (None, "text_cfg", None, ""), (None, "embed_dim", 21, "embed = 21"),
     ],
 )  # fmt: skip
-def test_open_clip_configurations_that_are_refused(theirs, part, name, value):
+def test_open_clip_configurations_that_are_refused(theirs, part, name, value, words):
     def change(v):
         (v["model_cfg"] if part is None else v["model_cfg"][part]).update({name: value})
 
-    refused(theirs, "open_clip_config.json", change, f"{name}|ResNet|embed|image_|text_")
+    refused(theirs, "open_clip_config.json", change, words or name)
 
 
 def test_open_clip_configurations_that_are_accepted(theirs):
@@ -481,8 +497,7 @@ def test_transformers_files_win_where_both_lie(ours, theirs):
 def test_positions_are_resized_only_on_demand(ours):
     rewrite(ours, lambda t: None)
     edit(ours / "config.json", lambda v: v["vision_config"].update(image_size=50))
-    for name in ("preprocessor_config.json",):
-        edit(ours / name, lambda v: v.update(size=50, crop_size=50))
+    edit(ours / "preprocessor_config.json", lambda v: v.update(size=50, crop_size=50))
     with pytest.raises(ValueError, match="resize_positions=True"):
         checkpoints.load(ours)
     config, state, _ = checkpoints.load(ours, resize_positions=True)
@@ -623,205 +638,6 @@ def test_hub_needs_its_extra(monkeypatch):
         checkpoints.load("hf-hub:../../etc")
 
 
-# ---- safetensors ----
-
-
-def file_of(header, data=b"", length=None):
-    """Bytes of a safetensors file with this header (object, text or bytes)."""
-    if isinstance(header, dict):
-        header = json.dumps(header)
-    if isinstance(header, str):
-        header = header.encode()
-    return struct.pack("<Q", len(header) if length is None else length) + header + data
-
-
-def entry(dtype="F32", shape=(1,), begin=0, end=4, **more):
-    return {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end], **more}
-
-
-NAN = struct.pack("<f", np.nan)
-HOSTILE = {
-    "empty": b"",
-    "seven bytes": b"\x02" + b"\0" * 6,
-    "header past the end": file_of("{}", length=3),
-    "huge header": file_of("{}", length=2**63),
-    "header over the limit": file_of("{}", length=100_000_001),
-    "no JSON": file_of("{"),
-    "no UTF-8": file_of(b'{"\xff": 1}'),
-    "no object": file_of("[]"),
-    "number": file_of("3"),
-    "NaN in JSON": file_of('{"__metadata__": NaN}'),
-    "deep nesting": file_of("[" * 200_000),
-    "deep nesting inside": file_of('{"a": ' + "[" * 200_000),
-    "huge integer": file_of('{"a": ' + "9" * 10_000 + "}"),
-    "something after the object": file_of("{} x"),
-    "trailing data": file_of({"a": entry()}, b"\0" * 5),
-    "missing data": file_of({"a": entry()}, b"\0" * 3),
-    "data without tensors": file_of({}, b"\0"),
-    "first offset not 0": file_of({"a": entry(begin=4, end=8)}, b"\0" * 8),
-    "gap": file_of({"a": entry(), "b": entry(begin=5, end=9)}, b"\0" * 9),
-    "overlap": file_of({"a": entry(shape=[2], end=8), "b": entry(begin=4, end=8)}, b"\0" * 8),
-    "twice the same bytes": file_of({"a": entry(), "b": entry()}, b"\0" * 4),
-    "end before begin": file_of({"a": entry(shape=[0]), "b": entry(begin=4, end=0)}, b"\0" * 4),
-    "shape and bytes differ": file_of({"a": entry(shape=[2])}, b"\0" * 4),
-    "product overflows": file_of({"a": entry(shape=[2**32, 2**32], end=0)}),
-    "product overflows to a match": file_of({"a": entry(shape=[2**62 + 1])}, b"\0" * 4),
-    "overflow beside a zero": file_of({"a": entry(shape=[0, 2**62, 2**62], end=0)}),
-    "negative dimension": file_of({"a": entry(shape=[-1, -1])}, b"\0" * 4),
-    "negative offset": file_of({"a": entry(begin=-4, end=0)}, b"\0" * 4),
-    "fractional dimension": file_of({"a": entry(shape=[1.0])}, b"\0" * 4),
-    "true as dimension": file_of({"a": entry(shape=[True])}, b"\0" * 4),
-    "text as dimension": file_of({"a": entry(shape=["1"])}, b"\0" * 4),
-    "shape no list": file_of({"a": {"dtype": "F32", "shape": 1, "data_offsets": [0, 4]}}, b"\0" * 4),
-    "three offsets": file_of({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4, 4]}}, b"\0" * 4),
-    "unknown dtype": file_of({"a": entry("F33")}, b"\0" * 4),
-    "dtype no text": file_of({"a": entry(4)}, b"\0" * 4),
-    "dtype a list": file_of({"a": entry([])}, b"\0" * 4),
-    "missing dtype": file_of({"a": {"shape": [1], "data_offsets": [0, 4]}}, b"\0" * 4),
-    "missing shape": file_of({"a": {"dtype": "F32", "data_offsets": [0, 4]}}, b"\0" * 4),
-    "missing offsets": file_of({"a": {"dtype": "F32", "shape": [1]}}, b"\0" * 4),
-    "entry no object": file_of({"a": 4}),
-    "metadata no text": file_of({"__metadata__": {"a": 1}}),
-    "metadata no object": file_of({"__metadata__": "a"}),
-    "same name twice": file_of('{"a": %s, "a": %s}' % (json.dumps(entry()), json.dumps(entry())), b"\0" * 4),
-    "same field twice": file_of('{"a": {"dtype": "F32", "dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}', b"\0" * 4),
-    "metadata twice": file_of('{"__metadata__": {}, "__metadata__": {}}'),
-    "long name": file_of({"a" * 513: entry()}, b"\0" * 4),
-    "half a surrogate": file_of('{"\\ud800": %s}' % json.dumps(entry()), b"\0" * 4),
-    "nine dimensions": file_of({"a": entry(shape=[1] * 9)}, b"\0" * 4),
-    "too many tensors": file_of({str(i): entry(shape=[0], end=0) for i in range(100_001)}),
-    "not read: F8": file_of({"a": entry("F8_E4M3", [4])}, b"\0" * 4),
-    "not read: BOOL": file_of({"a": entry("BOOL", [4])}, b"\0" * 4),
-    "NaN": file_of({"a": entry()}, NAN),
-    "infinite F16": file_of({"a": entry("F16", [2])}, b"\0\0\0\x7c"),
-    "NaN BF16": file_of({"a": entry("BF16", [2])}, b"\0\0\xc1\x7f"),
-}  # fmt: skip
-BEYOND_THE_REFERENCE = {
-    "same name twice", "metadata twice", "long name", "nine dimensions", "too many tensors", "not read: F8",
-    "not read: BOOL", "NaN", "infinite F16", "NaN BF16",
-}  # fmt: skip
-
-
-def reference_reads(path):
-    """Whether the reference reader takes the file."""
-    try:
-        with safe_open(path, "np") as file:
-            for name in file.keys():
-                file.get_slice(name)
-    except SafetensorError:
-        return False
-    return True
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_files_are_refused(tmp_path, name):
-    path = tmp_path / "x.safetensors"
-    path.write_bytes(HOSTILE[name])
-    tracemalloc.start()
-    with pytest.raises(ValueError) as error:
-        safetensors.read(path)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 200 * len(HOSTILE[name]) + 1_000_000
-    assert len(str(error.value)) < 400
-    assert type(error.value) is ValueError
-    if name not in BEYOND_THE_REFERENCE:
-        assert not reference_reads(path), "the reference reader takes this file"
-
-
-ACCEPTED = {
-    "no tensors": (file_of({}), {}),
-    "blanks around the header": (file_of("  {} \n\t "), {}),
-    "extra fields": (file_of({"a": entry(note=[-1, {}])}, b"\0" * 4), {"a": (1,)}),
-    "scalar": (file_of({"a": entry(shape=[])}, b"\0" * 4), {"a": ()}),
-    "zero sizes at one offset": (
-        file_of({"a": entry(shape=[0], end=0), "b": entry(shape=[3, 0], end=0), "c": entry()}, b"\0" * 4),
-        {"a": (0,), "b": (3, 0), "c": (1,)},
-    ),
-    "names not in offset order": (file_of({"b": entry(begin=4, end=8), "a": entry()}, b"\0" * 8), {"a": (1,), "b": (1,)}),
-    "unaligned": (file_of({"a": entry("F16", [1], 0, 2), "b": entry(begin=2, end=6)}, b"\0" * 6), {"a": (1,), "b": (1,)}),
-    "metadata": (file_of({"__metadata__": {"a": "b"}}), {}),
-}
-
-
-@pytest.mark.parametrize("name", ACCEPTED)
-def test_unusual_files_are_accepted(tmp_path, name):
-    content, shapes = ACCEPTED[name]
-    path = tmp_path / "x.safetensors"
-    path.write_bytes(content)
-    tensors, metadata = safetensors.read(path)
-    assert {n: x.shape for n, x in tensors.items()} == shapes and reference_reads(path)
-    assert metadata == ({"a": "b"} if name == "metadata" else {})
-
-
-def test_every_truncation_is_refused(tmp_path):
-    path = tmp_path / "x.safetensors"
-    safetensors.write(path, {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.float32(1)}, {"format": "pt"})
-    whole = path.read_bytes()
-    for cut in range(len(whole)):
-        path.write_bytes(whole[:cut])
-        with pytest.raises(ValueError):
-            safetensors.read(path)
-    path.write_bytes(whole)
-    assert safetensors.read(path)[0]["b"] == 1
-
-
-@settings(max_examples=300, deadline=None)
-@given(data=st.data())
-def test_mutations_are_refused_where_the_reference_refuses(tmp_path_factory, data):
-    header = {"a": entry("F16", [3], 0, 6), "b": entry("F32", [2, 1], 6, 14), "__metadata__": {"k": "v"}}
-    whole = bytearray(file_of(header, bytes(range(14))))
-    for _ in range(data.draw(st.integers(1, 4))):
-        place = data.draw(st.integers(0, len(whole) - 1))
-        kind = data.draw(st.sampled_from(["set", "insert", "delete", "digit"]))
-        if kind == "delete":
-            del whole[place]
-        elif kind == "insert":
-            whole.insert(place, data.draw(st.integers(0, 255)))
-        else:
-            whole[place] = data.draw(st.integers(0, 255) if kind == "set" else st.sampled_from(b"0123456789-.\"{}[],: "))
-    path = tmp_path_factory.getbasetemp() / "mutation.safetensors"
-    path.write_bytes(whole)
-    try:
-        ours = {n: x.shape for n, x in safetensors.read(path)[0].items()}
-    except ValueError:
-        return
-    assert reference_reads(path)
-    with safe_open(path, "np") as file:
-        assert ours == {n: tuple(file.get_slice(n).get_shape()) for n in file.keys()}
-
-
-@given(bits=st.lists(st.integers(0, 2**16 - 1), min_size=1, max_size=50))
-@settings(max_examples=50, deadline=None)
-def test_half_types_are_exact(tmp_path_factory, bits):
-    raw = np.array(bits, "<u2")
-    path = tmp_path_factory.getbasetemp() / "half.safetensors"
-    for dtype, want in (
-        ("F16", raw.view("<f2").astype(np.float32)),
-        ("BF16", (raw.astype(np.uint32) << 16).view(np.float32)),
-    ):
-        path.write_bytes(file_of({"a": entry(dtype, [len(bits)], 0, 2 * len(bits))}, raw.tobytes()))
-        if np.isfinite(want).all():
-            got = safetensors.read(path)[0]["a"]
-            assert got.dtype == np.float32 and np.array_equal(got.view(np.int32), want.view(np.int32))
-        else:
-            with pytest.raises(ValueError, match="'a' holds NaN or infinity"):
-                safetensors.read(path)
-
-
-def test_read_agrees_with_the_package(tmp_path):
-    rng = np.random.default_rng(0)
-    tensors = {
-        "d": rng.normal(size=(3, 5)), "f": rng.normal(size=(7,)).astype(np.float32), "i": np.arange(4)[None],
-        "h": rng.normal(size=(2, 2, 3)).astype(np.float16), "s": np.float32(2), "z": np.zeros((0, 3), np.float32),
-    }  # fmt: skip
-    save_file({n: np.asarray(x) for n, x in tensors.items()}, tmp_path / "x.safetensors")
-    got, _ = safetensors.read(tmp_path / "x.safetensors")
-    assert got.keys() == tensors.keys() and not got["f"].flags.writeable
-    for name, x in tensors.items():
-        assert np.array_equal(got[name], x if name == "i" else np.asarray(x, np.float32)), name
-
-
 # ---- whole or not at all ----
 
 
@@ -891,33 +707,3 @@ def test_tokenizer_of_clip_is_recognised(tmp_path, shared):
     if vocab.is_file():
         peer = pytest.importorskip("transformers", reason="transformers is not installed")
         assert peer.CLIPTokenizer.from_pretrained(tmp_path / "a")("a photo of a cat").input_ids[1:3] == [320, 1125]
-
-
-# ---- the configuration record ----
-
-
-def test_config_refuses():
-    for change, words in (
-        ({"embed": 0}, "embed must be in"), ({"embed": 10**9}, "embed must be in"), ({"patch": 31}, "multiple of patch"),
-        ({"image_heads": 7}, "multiple of image_heads"), ({"text_activation": "relu"}, '"quick_gelu" or "gelu"'),
-        ({"context": 1}, "at least 2"), ({"vocab": 10, "end": 12}, "end must be a token id"), ({"std": (1, 0, 1)}, "positive"),
-        ({"start": 5, "end": 5}, "two different"), ({"mean": (1, 2, float("nan"))}, "finite"),
-        ({"image_witdh": 3}, "did you mean 'image_width'"), ({"xyz": 3}, "the fields are"),
-    ):  # fmt: skip
-        with pytest.raises(ValueError, match=words):
-            ClipConfig.vit_b_32(**change)
-    for change in ({"embed": 2.0}, {"embed": True}, {"embed": "2"}, {"mean": 3}, {"std": (1, 2)}, {"vocab": None}):
-        with pytest.raises(TypeError, match=next(iter(change))):
-            ClipConfig.vit_b_32(**change)
-    with pytest.raises(TypeError, match="dictionary"):
-        ClipConfig.from_dict([])
-    with pytest.raises(AttributeError):
-        ODD.embed = 3
-
-
-def test_config_is_a_value():
-    assert ClipConfig.vit_l_14().parameters == 427_616_513 and ClipConfig.vit_b_16().parameters == 149_620_737
-    assert ClipConfig.from_dict(json.loads(json.dumps(ODD.to_dict()))) == ODD
-    assert hash(ClipConfig.tiny(embed=np.int64(64))) == hash(ClipConfig.tiny())
-    assert ClipConfig.tiny(vocab=100).end == 99 and ClipConfig.tiny(vocab=100, start=1, end=2).end == 2
-    assert ODD.replace(end=5).replace(vocab=60).end == 5

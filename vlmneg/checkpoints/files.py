@@ -88,9 +88,14 @@ def _fetch(repo: str) -> Path:
                 break
     except (OSError, ValueError) as error:  # the hub's own errors are of these two kinds
         raise FileNotFoundError(
-            f"there is no folder or file {repo!r} here, and the hub did not give it: {str(error).splitlines()[0]}"
+            f"there is no folder or file {repo!r} here, and the hub did not give it: {first_line(error)}"
         ) from error
     return folder
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without its second line; its kind where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def read_json(path: Path) -> dict[str, Any]:

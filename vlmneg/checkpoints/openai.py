@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from vlmneg.checkpoints import files
+
 _PREFIXES = ("module.", "_orig_mod.")
 _SCALARS = {"input_resolution": "image_size", "context_length": "context", "vocab_size": "vocab"}
 _NESTED = ("state_dict", "model_state_dict", "model")
@@ -149,7 +151,7 @@ def read_pickle(path: Path) -> dict[str, np.ndarray]:
     try:
         state: Any = _load(torch, path)
     except Exception as error:  # torch raises a dozen kinds for a damaged or hostile pickle
-        raise ValueError(f"{path.name} cannot be read as PyTorch weights: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"{path.name} cannot be read as PyTorch weights: {files.first_line(error)}") from error
     while isinstance(state, dict) and (inner := next((k for k in _NESTED if isinstance(state.get(k), dict)), None)):
         state = state[inner]
     if not isinstance(state, dict) or not any(isinstance(x, torch.Tensor) for x in state.values()):

@@ -186,8 +186,8 @@ def _tower(config: dict[str, Any], name: str, defaults: dict[str, Any]) -> dict[
     if over is None:
         return {**defaults, **plain}
     whole = {**plain, **defaults, **over}  # in old files it overrides, its defaults included
-    if over.get("hidden_act") is None and plain.get("hidden_act") != "quick_gelu":
-        whole["hidden_act"] = None
+    if over.get("hidden_act") is None:  # transformers then takes quick_gelu, whatever the plain object says
+        whole["hidden_act"] = "quick_gelu" if plain.get("hidden_act") == "quick_gelu" else None
     return whole
 
 
