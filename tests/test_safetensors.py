@@ -226,3 +226,13 @@ def test_read_agrees_with_the_package(tmp_path):
     assert got.keys() == tensors.keys() and not got["f"].flags.writeable
     for name, x in tensors.items():
         assert np.array_equal(got[name], x if name == "i" else np.asarray(x, np.float32)), name
+
+
+def test_equal_models_make_equal_files(tmp_path):
+    tensors = {"b": np.arange(3, dtype=np.float32), "a": np.ones((2, 2), np.float32)}
+    metadata = {str(i): "ü\n\x1f\x7f😀" * i for i in range(8)}
+    for name in "xyz":
+        safetensors.write(tmp_path / name, tensors, metadata)
+    assert (tmp_path / "x").read_bytes() == (tmp_path / "y").read_bytes() == (tmp_path / "z").read_bytes()
+    with safe_open(tmp_path / "x", "np") as file:
+        assert file.metadata() == metadata and np.array_equal(file.get_tensor("a"), tensors["a"])

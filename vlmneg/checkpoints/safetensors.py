@@ -88,6 +88,18 @@ def write(path: str | os.PathLike, tensors: dict[str, np.ndarray], metadata: dic
 
     with atomic_file(path) as temporary:
         save_file({name: np.ascontiguousarray(x).reshape(x.shape) for name, x in tensors.items()}, temporary, metadata)
+        _sort_metadata(temporary)
+
+
+def _sort_metadata(path: Path) -> None:
+    """The package writes metadata in a random order; in a fixed one, equal models make equal files."""
+    with open(path, "r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        file.seek(8)
+        file.write(text.ljust(length))
 
 
 def _header(file: Any, size: int) -> dict[str, Any]:
