@@ -222,7 +222,7 @@ def _read_vocab_json(path, data):
 
 def _read_tokenizer_json(path, data):
     """The layout of transformers' fast tokenizers."""
-    model = data["model"]
+    model = data.get("model")
     if not isinstance(model, dict) or model.get("type", "BPE") != "BPE" or not isinstance(model.get("vocab"), dict) \
             or not isinstance(model.get("merges"), list) or model.get("end_of_word_suffix") != SUFFIX \
             or model.get("continuing_subword_prefix"):
@@ -253,7 +253,8 @@ def read(path):
     if path.suffix != ".json":
         return _read_merge_file(path)
     data = _read_json(path)
-    return _read_tokenizer_json(path, data) if "model" in data else _read_vocab_json(path, data)
+    is_layout = path.name == "tokenizer.json" or isinstance(data.get("model"), dict)  # "model" is a token, too
+    return _read_tokenizer_json(path, data) if is_layout else _read_vocab_json(path, data)
 
 
 def read_folder(folder):

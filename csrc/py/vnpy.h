@@ -26,7 +26,7 @@
     X(ops)               \
     X(scenes)            \
     X(scores)            \
-    X(text)              
+    X(text)
 
 #define X(family)                                \
     extern PyMethodDef vnpy_##family##_methods[]; \
