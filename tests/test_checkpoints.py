@@ -491,6 +491,45 @@ def test_transformers_files_win_where_both_lie(ours, theirs):
     assert checkpoints.load(ours)[0] == ODD
 
 
+def places(value, path=()):
+    """Paths of all entries of nested objects and lists."""
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield (*path, key)
+        yield from places(value[key], (*path, key))
+
+
+@pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json", "open_clip_config.json"])
+def test_any_wrong_value_is_a_value_error_or_harmless(ours, theirs, name):
+    folder = ours if (ours / name).exists() else theirs
+    rewrite(ours, lambda t: None)
+    good = (folder / name).read_text()
+    for path in places(json.loads(good)):
+        for wrong in (None, True, -1, 10**30, 1.5, float("inf"), "x", [], [1, 2], {"a": []}):
+            value = json.loads(good)
+            inner = value
+            for key in path[:-1]:
+                inner = inner[key]
+            inner[path[-1]] = wrong
+            (folder / name).write_text(json.dumps(value))
+            try:
+                checkpoints.load(folder)
+            except ValueError as error:
+                assert len(str(error)) < 400
+
+
+def test_one_tower_alone_is_named(ours):
+    good = load_file(ours / "model.safetensors")
+    for prefix, cut, words in (
+        ("vision_model.", 0, "an image tower alone"),
+        ("text_model.", 0, "a text tower alone"),
+        ("text_model.", len("text_model."), "a text tower alone"),  # as transformers 5 saves a bare text model
+    ):
+        part = {name[cut:]: x for name, x in good.items() if name.startswith(prefix)}
+        save_file(part, ours / "model.safetensors")
+        with pytest.raises(ValueError, match=words):
+            checkpoints.load(ours)
+
+
 # ---- positions ----
 
 
@@ -544,6 +583,7 @@ def test_convert_pickles(tmp_path, under):
         checkpoints.convert(tmp_path / "a.pt", tmp_path / "c", activation="quick_gelu")
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_convert_torchscript(tmp_path):
     torch = pytest.importorskip("torch", reason="torch is not installed")
     config = ClipConfig.tiny(vocab=50)

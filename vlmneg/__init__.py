@@ -4,6 +4,7 @@ from vlmneg.build import VERSION as __version__
 from vlmneg.build import build_info as build_info
 from vlmneg.build import num_threads as num_threads
 from vlmneg.build import set_num_threads as set_num_threads
+from vlmneg import checkpoints as checkpoints
 from vlmneg.config import ClipConfig as ClipConfig
 from vlmneg import data as data
 from vlmneg import optim as optim

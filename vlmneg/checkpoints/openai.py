@@ -108,7 +108,11 @@ def sizes(state: dict[str, np.ndarray]) -> dict[str, int]:
 
 def _shape(state: dict[str, np.ndarray], name: str, dimensions: int) -> tuple[int, ...]:
     if name not in state:
-        towers = {"an image": any(key.startswith("vis") for key in state), "a text": "token_embedding.weight" in state}
+        signs = {
+            "an image": ("visual.", "vision_model."),
+            "a text": ("token_embedding.", "embeddings.token_embedding."),
+        }
+        towers = {tower: any(key.startswith(sign) for key in state) for tower, sign in signs.items()}
         only = [tower for tower, there in towers.items() if there]
         hint = f"; it looks like {only[0]} tower alone" if len(only) == 1 else ""
         first = ", ".join(sorted(state)[:3]) or "nothing"
