@@ -539,7 +539,7 @@ def test_retrieval():
         assert result[f"i2t_r{k}"] == credit.strict.mean()
         credit = scoring.recall(*scoring.ranks(scores.T, [[n // 2] for n in range(12)]), k=k)
         assert result[f"t2i_r{k}"] == credit.strict.mean()
-    assert list(result) == [f"{way}_r{k}" for k in (1, 5, 10) for way in ("i2t", "t2i")]
+    assert list(result) == [f"{way}_r{k}" for way in ("i2t", "t2i") for k in (1, 5, 10)]
     assert [r["key"] for r in result.rows][-2:] == ["5:0", "5:1"]
 
 

@@ -296,12 +296,7 @@ def recalls(rows: Iterable[Mapping[str, Any]], ks: Sequence[int] = (1, 5, 10)) -
     equal = np.array([int(r["ties"]) for r in table], np.int64)
     better = np.array([int(r["rank"]) for r in table], np.int64) - 1 - equal
     tied = np.array([int(r.get("tied", 1)) for r in table], np.int64)
-    out: list[Row] = []
-    for k in ks:
-        credit = recall(better, equal, tied, k=k)
-        columns = [x.tolist() for x in (credit.strict, credit.half, credit.lenient, credit.ties)]
-        out += [{"subset": f"{r['subset']}_r{k}", "image": r["image"], "correct": strict, "half": half,
-                 "lenient": lenient, "ties": ties}
-                for r, strict, half, lenient, ties in
-                zip(table, *columns, strict=True)]
-    return out
+    credit = {k: recall(better, equal, tied, k=k) for k in ks}
+    return [{"subset": f"{row['subset']}_r{k}", "image": row["image"], "correct": float(c.strict[n]),
+             "half": float(c.half[n]), "lenient": float(c.lenient[n]), "ties": int(c.ties[n])}
+            for n, row in enumerate(table) for k, c in credit.items()]
