@@ -1,0 +1,113 @@
+/* Drives the generators: every row and slot, on all threads, with up to ten further draws when a rule fails.
+ *
+ * A slot's result depends on its caption, the true captions, the earlier slots of its row, the seed and the row's
+ * number alone, so batches, threads and order change nothing. */
+#include "../vn_negative.h"
+
+#include <string.h>
+
+#include "../core/vn_parallel.h"
+
+enum { BLOCK = 32, DRAWS = 11 }; /* rows an item of the parallel loop takes; one draw and ten more */
+
+#define VN_TEXT(name, number) extern const vn_text_maker vn_text_##name;
+#include "../vn_registry.def"
+
+const vn_text_maker *
+vn_text_listed(int i, uint32_t *stream)
+{
+    static const struct {
+        const vn_text_maker *maker;
+        uint32_t stream;
+    } list[] = {
+#define VN_TEXT(name, number) {&vn_text_##name, number},
+#include "../vn_registry.def"
+    };
+    if (i < 0 || i >= (int)(sizeof list / sizeof list[0]))
+        return NULL;
+    *stream = list[i].stream;
+    return list[i].maker;
+}
+
+static int
+holds(vn_span text, const char *part)
+{
+    int64_t n = (int64_t)strlen(part);
+    for (int64_t i = 0; i + n <= text.bytes; i++)
+        if (memcmp(text.text + i, part, (size_t)n) == 0)
+            return 1;
+    return 0;
+}
+
+static int
+among(vn_span text, const vn_span *list, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (vn_key_equal(text, list[i]))
+            return 1;
+    return 0;
+}
+
+/* Whether what was drawn for slot (i,k) is a negative: the rules that need the rest of the row. */
+static vn_reason
+judge(const vn_text_job *job, const vn_sentence *in, const vn_text *out, int64_t i, int64_t k)
+{
+    int64_t room = in->text.bytes + VN_TEXT_GROWTH;
+    vn_span made = {out->text, out->bytes};
+    if (vn_key_equal(made, in->text) || among(made, in->truth, in->truths))
+        return VN_SAME;
+    if (among(made, job->taken + job->taken_begin[i], job->taken_begin[i + 1] - job->taken_begin[i]))
+        return VN_REPEAT;
+    for (int64_t j = 0; j < k; j++) {
+        vn_span earlier = {job->text + job->at[i] + j * room, job->bytes[i * job->K + j]};
+        if (job->reason[i * job->K + j] == VN_VALID && vn_key_equal(made, earlier))
+            return VN_REPEAT;
+    }
+    return VN_VALID;
+}
+
+static void
+draw_slot(const vn_text_job *job, const vn_sentence *in, int64_t i, int64_t k)
+{
+    const vn_text_slot *slot = &job->slot[k];
+    vn_text out = {job->text + job->at[i] + k * (in->text.bytes + VN_TEXT_GROWTH), 0, 0};
+    vn_rng rng = {job->seed, job->row[i], slot->number << 16, slot->stream};
+    vn_reason reason = VN_EMPTY;
+    for (int draw = 0; draw < DRAWS; draw++) {
+        reason = slot->maker->make(&out, in, slot->param, &rng);
+        if (reason == VN_VALID)
+            reason = judge(job, in, &out, i, k);
+        if (reason != VN_SAME && reason != VN_REPEAT && reason != VN_ABSENT)
+            break;
+    }
+    job->reason[i * job->K + k] = (uint8_t)reason;
+    job->kind[i * job->K + k] = (uint8_t)out.kind;
+    job->bytes[i * job->K + k] = out.bytes;
+}
+
+static void
+draw_row(const vn_text_job *job, int64_t i)
+{
+    vn_word word[VN_MAX_WORDS];
+    const vn_span *truth = job->avoid + job->avoid_begin[i];
+    vn_sentence in = {job->caption[i], word, 0, truth, job->avoid_begin[i + 1] - job->avoid_begin[i]};
+    int marked = holds(in.text, "<mask>") || holds(in.text, "###");
+    in.words = marked ? 0 : vn_words_tag(word, in.text); /* no words: nothing to edit */
+    for (int64_t k = 0; k < job->K; k++)
+        draw_slot(job, &in, i, k);
+}
+
+static void
+draw_block(void *arg, int64_t item, int worker)
+{
+    const vn_text_job *job = (const vn_text_job *)arg;
+    (void)worker;
+    for (int64_t i = item * BLOCK; i < job->N && i < (item + 1) * BLOCK; i++)
+        draw_row(job, i);
+}
+
+void
+vn_text_draw(vn_text_job *job)
+{
+    vn_parallel_for((job->N + BLOCK - 1) / BLOCK, draw_block, job);
+}

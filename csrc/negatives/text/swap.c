@@ -1,0 +1,232 @@
+/* swap: two spans of one class exchange places, by their offsets in the raw text.
+ *
+ * Classes: noun phrases of more than two words, verb phrases, singular nouns, plural nouns, adverbs, adjectives. One
+ * class is drawn among those with a pair to exchange, then one pair. No word is lost, added or changed but for the
+ * capital letter that opens the text: pairs that would break a/an, number or verb form are not exchanged, nor are
+ * those that a symmetric word joins, for "a cat and a dog" is "a dog and a cat".
+ * NegCLIP (Yuksekgonul et al., ICLR 2023), arXiv:2210.01936. */
+#include "../../vn_negative.h"
+
+#include <string.h>
+
+enum { PHRASE, VERB, NOUN, PLURAL, ADVERB, ADJECTIVE, CLASSES };
+static const char *const kinds[] = {"swap_phrase", "swap_verb", "swap_noun", "swap_plural", "swap_adverb",
+                                    "swap_adjective", NULL};
+
+/* words [first, last]; form: what must agree between spans that exchange places */
+typedef struct span {
+    uint8_t first, last, form;
+} span;
+
+typedef struct spans {
+    span span[VN_MAX_WORDS];
+    int count;
+} spans;
+
+static int
+is(int kind, const char *set)
+{
+    return strchr(set, kind) != NULL;
+}
+
+static vn_span
+part(const vn_sentence *in, int first, int last)
+{
+    vn_span s = {in->text.text + in->word[first].begin, in->word[last].end - in->word[first].begin};
+    return s;
+}
+
+static int
+joined(const vn_sentence *in, int i)
+{
+    return vn_words_joined(in->text.text, in->word, in->words, i);
+}
+
+static int
+reads(const vn_sentence *in, int i, const char *text)
+{
+    vn_span s = {text, (int64_t)strlen(text)};
+    return i >= 0 && i < in->words && vn_key_equal(part(in, i, i), s);
+}
+
+/* a noun before "of" measures ("a cup of tea") and stays where it is */
+static int
+measures(const vn_sentence *in, int i)
+{
+    return joined(in, i + 1) && reads(in, i + 1, "of");
+}
+
+static void
+add(spans *s, int first, int last, int form)
+{
+    span made = {(uint8_t)first, (uint8_t)last, (uint8_t)form};
+    s->span[s->count++] = made;
+}
+
+static void
+find_single(spans *s, const vn_sentence *in, int class)
+{
+    for (int i = 0; i < in->words; i++) {
+        int kind = in->word[i].kind, plural = in->word[i].form == VN_PLURAL;
+        if ((class == NOUN && kind == 'N' && !plural && !measures(in, i)) ||
+            (class == PLURAL && kind == 'N' && plural && !measures(in, i)) || (class == ADVERB && kind == 'R') ||
+            (class == ADJECTIVE && kind == 'A'))
+            add(s, i, i, 0);
+    }
+}
+
+/* determiner or number, then adjectives, numbers and nouns, a noun at the end */
+static void
+find_phrases(spans *s, const vn_sentence *in)
+{
+    for (int i = 0; i < in->words;) {
+        int last = -1, j = i;
+        if (is(in->word[i].kind, "DMAN"))
+            do {
+                if (in->word[j].kind == 'N')
+                    last = j;
+                j++;
+            } while (joined(in, j) && is(in->word[j].kind, "MAN"));
+        if (last >= i + 2 && !measures(in, last))
+            add(s, i, last, in->word[last].form);
+        i = VN_MAX(last + 1, i + 1);
+    }
+}
+
+/* adverbs and auxiliaries, then verbs; both ends agree in the form of the first auxiliary or verb */
+static void
+find_verbs(spans *s, const vn_sentence *in)
+{
+    for (int i = 0; i < in->words;) {
+        int last = -1, j = i;
+        if (is(in->word[i].kind, "XV"))
+            do {
+                if (in->word[j].kind == 'V')
+                    last = j;
+                j++;
+            } while (joined(in, j) && (in->word[j].kind == 'V' || (in->word[j].kind == 'X' && last < 0) ||
+                                       (in->word[j].kind == 'R' && last < 0)));
+        if (last >= 0)
+            add(s, i, last, in->word[i].kind == 'X' ? 255 : in->word[i].form);
+        i = VN_MAX(last + 1, i + 1);
+    }
+}
+
+static int
+article_fits(const vn_sentence *in, int at, int first)
+{
+    vn_span s = part(in, first, first);
+    if (at == 0 || !joined(in, at))
+        return 1;
+    int an = reads(in, at - 1, "an");
+    return (!an && !reads(in, at - 1, "a")) || vn_words_vowel(s.text, s.bytes) == an;
+}
+
+/* Whether exchanging a and b leaves the meaning: nothing between them, or only words that read both ways and, between
+ * nouns, further members of the list ("a cat, a dog and a bird"). */
+static int
+symmetric(const vn_sentence *in, span a, span b, int class)
+{
+    int noun = class == PHRASE || class == NOUN || class == PLURAL;
+    for (int i = a.last + 1; i < b.first; i++) {
+        int kind = in->word[i].kind, free = reads(in, i, "and") || reads(in, i, "or") || reads(in, i, "with") ||
+                                            reads(in, i, "near") || reads(in, i, "beside") || reads(in, i, "by") ||
+                                            reads(in, i, "next") || (reads(in, i, "to") && reads(in, i - 1, "next"));
+        if (!free && !(noun && is(kind, "DN")))
+            return 0;
+    }
+    return 1;
+}
+
+static vn_reason
+fits(const vn_sentence *in, span a, span b, int class)
+{
+    if (a.form != b.form || vn_key_equal(part(in, a.first, a.last), part(in, b.first, b.last)) ||
+        !article_fits(in, a.first, b.first) || !article_fits(in, b.first, a.first))
+        return VN_EMPTY;
+    return symmetric(in, a, b, class) ? VN_SYMMETRIC : VN_VALID;
+}
+
+/* 1 when the text opens with a capital that is there because it opens the text */
+static int
+opens(const vn_sentence *in)
+{
+    const char *p = in->text.text + in->word[0].begin, *end = in->text.text + in->text.bytes;
+    if (*p < 'A' || *p > 'Z')
+        return 0;
+    for (p++; p < end && (vn_text_letter(p, end) == 0 || (*p >= '0' && *p <= '9')); p += vn_text_step(p, end))
+        ;
+    return p < end && *p >= 'a' && *p <= 'z';
+}
+
+static void
+put(vn_text *out, const char *text, int64_t bytes)
+{
+    memcpy(out->text + out->bytes, text, (size_t)bytes);
+    out->bytes += bytes;
+}
+
+static void
+exchange(vn_text *out, const vn_sentence *in, span a, span b)
+{
+    const vn_word *w = in->word;
+    vn_span one = part(in, a.first, a.last), two = part(in, b.first, b.last);
+    int capital = a.first == 0 && opens(in);
+    out->bytes = 0;
+    put(out, in->text.text, w[a.first].begin);
+    char *front = out->text + out->bytes;
+    put(out, two.text, two.bytes);
+    put(out, in->text.text + w[a.last].end, w[b.first].begin - w[a.last].end);
+    char *back = out->text + out->bytes;
+    put(out, one.text, one.bytes);
+    put(out, in->text.text + w[b.last].end, in->text.bytes - w[b.last].end);
+    if (capital) {
+        if (w[0].lemma >= 0) /* an unknown word may be a name */
+            *back = (char)(*back + 32);
+        if (*front >= 'a' && *front <= 'z')
+            *front = (char)(*front - 32);
+    }
+}
+
+/* param[0]: bits of the classes that may be drawn */
+static vn_reason
+make(vn_text *out, const vn_sentence *in, const int32_t *param, vn_rng *rng)
+{
+    spans found[CLASSES];
+    int pairs[CLASSES], chosen[CLASSES], classes = 0, symmetries = 0;
+    for (int c = 0; c < CLASSES; c++) {
+        spans *s = &found[c];
+        s->count = pairs[c] = 0;
+        if (!(param[0] >> c & 1))
+            continue;
+        if (c == PHRASE)
+            find_phrases(s, in);
+        else if (c == VERB)
+            find_verbs(s, in);
+        else
+            find_single(s, in, c);
+        for (int i = 0; i < s->count; i++)
+            for (int j = i + 1; j < s->count; j++) {
+                vn_reason r = fits(in, s->span[i], s->span[j], c);
+                pairs[c] += r == VN_VALID;
+                symmetries += r == VN_SYMMETRIC;
+            }
+        if (pairs[c] > 0)
+            chosen[classes++] = c;
+    }
+    if (classes == 0)
+        return symmetries > 0 ? VN_SYMMETRIC : VN_EMPTY;
+    out->kind = chosen[vn_rng_below(rng, classes)];
+    int64_t pick = vn_rng_below(rng, pairs[out->kind]);
+    const spans *s = &found[out->kind];
+    int i = 0, j = 1;
+    while (fits(in, s->span[i], s->span[j], out->kind) != VN_VALID || pick-- > 0)
+        if (++j == s->count) /* the pairs in order */
+            i++, j = i + 1;
+    exchange(out, in, s->span[i], s->span[j]);
+    return VN_VALID;
+}
+
+const vn_text_maker vn_text_swap = {
+    "swap", "two noun phrases, verbs, nouns, adverbs or adjectives exchange places", kinds, make,
+};

@@ -1,0 +1,119 @@
+/* Letters of UTF-8, and captions compared by key. */
+#include "vn_text.h"
+
+#include <string.h>
+
+int
+vn_text_letter(const char *p, const char *end)
+{
+    const unsigned char *s = (const unsigned char *)p;
+    if (p >= end)
+        return 0;
+    if (s[0] < 0x80)
+        return (s[0] >= '0' && s[0] <= '9') || ((s[0] | 32) >= 'a' && (s[0] | 32) <= 'z');
+    int n = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
+    if (end - p < n)
+        return 0;
+    /* U+0080..00BF, U+2000..207F, U+3000..303F and the emoji from U+1F000 on are not letters */
+    if (s[0] == 0xC2 || (s[0] == 0xE2 && s[1] <= 0x81) || (s[0] == 0xE3 && s[1] == 0x80) ||
+        (s[0] == 0xF0 && s[1] == 0x9F))
+        return 0;
+    return n;
+}
+
+int
+vn_text_step(const char *p, const char *end)
+{
+    unsigned char c = (unsigned char)*p;
+    int n = c < 0xC0 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+    return (int)VN_MIN((int64_t)n, (int64_t)(end - p));
+}
+
+int
+vn_text_blank(const char *begin, const char *end)
+{
+    const char *p = begin;
+    while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
+        p++;
+    return p == end && p > begin;
+}
+
+/* A key, read byte by byte: next() gives ' ' between words and 0 at the end. */
+typedef struct reader {
+    const char *p, *end;
+    int inside, left; /* left: bytes still to give of a letter longer than one */
+} reader;
+
+static int
+next(reader *r)
+{
+    if (r->left > 0) {
+        r->left--;
+        return (unsigned char)*r->p++;
+    }
+    int n = vn_text_letter(r->p, r->end), parted = 0;
+    while (n == 0) {
+        if (r->p >= r->end)
+            return 0;
+        r->p += vn_text_step(r->p, r->end);
+        parted = r->inside;
+        n = vn_text_letter(r->p, r->end);
+    }
+    if (parted) {
+        r->inside = 0;
+        return ' ';
+    }
+    r->inside = 1;
+    r->left = n - 1;
+    int c = (unsigned char)*r->p++;
+    return c >= 'A' && c <= 'Z' ? c + 32 : c;
+}
+
+static reader
+read(vn_span a)
+{
+    reader r = {a.text, a.text + a.bytes, 0, 0};
+    return r;
+}
+
+int
+vn_key_empty(vn_span a)
+{
+    reader r = read(a);
+    return next(&r) == 0;
+}
+
+int
+vn_key_equal(vn_span a, vn_span b)
+{
+    reader r = read(a), s = read(b);
+    for (;;) {
+        int c = next(&r);
+        if (c != next(&s))
+            return 0;
+        if (c == 0)
+            return 1;
+    }
+}
+
+int
+vn_key_holds(vn_span a, const char *words)
+{
+    reader r = read(a);
+    int c = next(&r);
+    while (c != 0) {
+        reader s = r;
+        const char *w = words;
+        int d = c;
+        while (*w != 0 && d == (unsigned char)*w) {
+            d = next(&s);
+            w++;
+        }
+        if (*w == 0 && (d == 0 || d == ' '))
+            return 1;
+        while (c != 0 && c != ' ')
+            c = next(&r);
+        c = c == 0 ? 0 : next(&r);
+    }
+    return 0;
+}
