@@ -28,9 +28,10 @@ typedef struct vn_sentence {
 } vn_sentence;
 
 typedef struct vn_text {
-    char *text; /* (in->text.bytes + VN_TEXT_GROWTH), written by the generator, as are the two below */
+    char *text; /* (in->text.bytes + VN_TEXT_GROWTH), written by the generator, as are those below */
     int64_t bytes;
-    int kind; /* index into the generator's kinds */
+    int kind;     /* index into the generator's kinds */
+    int variants; /* += how many there are to draw from: with one, no other draw is tried */
 } vn_text;
 
 /* VN_VALID, or why this draw gave nothing. After VN_ABSENT the driver draws again; another reason ends the slot. */

@@ -13,3 +13,4 @@ from vlmneg import benchmarks as benchmarks
 from vlmneg import scoring as scoring
 from vlmneg.evaluation import evaluate as evaluate
 from vlmneg.tokenizer import Tokenizer as Tokenizer
+from vlmneg import negatives as negatives

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
-from numpy import float32, float64, int32, int64, uint8
+from numpy import float32, float64, int32, int64, uint8, uint64
 from numpy.typing import NDArray
 
 # core
@@ -117,3 +117,18 @@ class Tokenizer:
     def pack(
         self, texts: Sequence[str], context: int, clean: Callable[[str], bytes], /
     ) -> tuple[NDArray[int32], NDArray[int32], int]: ...
+
+# negatives
+def text_draw(
+    captions: tuple[str, ...],
+    avoid: tuple[tuple[str, ...], ...] | None,
+    taken: tuple[tuple[str, ...], ...] | None,
+    rows: NDArray[uint64],
+    seed: int,
+    slots: tuple[tuple[int, int, int, int], ...],
+    /,
+) -> tuple[list[list[str]], NDArray[uint8], NDArray[uint8]]: ...
+def text_words(caption: str, /) -> list[tuple[str, str, int]]: ...
+def text_listed() -> list[tuple[str, str, list[str], int]]: ...
+def text_lexicon() -> list[tuple[str, str, str, int]]: ...
+def text_keywords() -> list[tuple[str, int, str, str, int, int]]: ...

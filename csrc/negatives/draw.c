@@ -1,4 +1,4 @@
-/* Drives the generators: every row and slot, on all threads, with up to ten further draws when a rule fails.
+/* Drives the generators: every row and slot, on all threads with up to ten further draws when a rule fails.
  *
  * A slot's result depends on its caption, the true captions, the earlier slots of its row, the seed and the row's
  * number alone, so batches, threads and order change nothing. */
@@ -70,14 +70,15 @@ static void
 draw_slot(const vn_text_job *job, const vn_sentence *in, int64_t i, int64_t k)
 {
     const vn_text_slot *slot = &job->slot[k];
-    vn_text out = {job->text + job->at[i] + k * (in->text.bytes + VN_TEXT_GROWTH), 0, 0};
+    vn_text out = {job->text + job->at[i] + k * (in->text.bytes + VN_TEXT_GROWTH), 0, 0, 0};
     vn_rng rng = {job->seed, job->row[i], slot->number << 16, slot->stream};
     vn_reason reason = VN_EMPTY;
     for (int draw = 0; draw < DRAWS; draw++) {
+        out.variants = 0;
         reason = slot->maker->make(&out, in, slot->param, &rng);
         if (reason == VN_VALID)
             reason = judge(job, in, &out, i, k);
-        if (reason != VN_SAME && reason != VN_REPEAT && reason != VN_ABSENT)
+        if (out.variants == 1 || (reason != VN_SAME && reason != VN_REPEAT && reason != VN_ABSENT))
             break;
     }
     job->reason[i * job->K + k] = (uint8_t)reason;

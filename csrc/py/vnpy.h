@@ -22,6 +22,7 @@
     X(core)              \
     X(levels)            \
     X(model)             \
+    X(negatives)         \
     X(optim)             \
     X(ops)               \
     X(scenes)            \

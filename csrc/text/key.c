@@ -14,9 +14,12 @@ vn_text_letter(const char *p, const char *end)
     int n = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
     if (end - p < n)
         return 0;
-    /* U+0080..00BF, U+2000..207F, U+3000..303F and the emoji from U+1F000 on are not letters */
-    if (s[0] == 0xC2 || (s[0] == 0xE2 && s[1] <= 0x81) || (s[0] == 0xE3 && s[1] == 0x80) ||
-        (s[0] == 0xF0 && s[1] == 0x9F))
+    /* Latin-1's signs, general punctuation, that of East Asia, emoji: the signs that stand beside words. Others count
+     * as letters, which joins them to a word but never parts one. */
+    if ((s[0] == 0xC2 && (s[1] < 0xAA || s[1] == 0xAB || s[1] == 0xB7 || s[1] == 0xBB || s[1] == 0xBF)) ||
+        (s[0] == 0xE2 && (s[1] == 0x80 || (s[1] == 0x81 && s[2] < 0xB0))) ||
+        (s[0] == 0xE3 && s[1] == 0x80 && (s[2] < 0x85 || (s[2] > 0x87 && s[2] < 0xA1))) ||
+        (s[0] == 0xF0 && s[1] == 0x9F && s[2] > 0x8B && s[2] < 0xA8))
         return 0;
     return n;
 }

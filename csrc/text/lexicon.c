@@ -104,6 +104,7 @@ set_entry(vn_guess *g, int32_t at)
     int noun = e->form == VN_PLURAL || e->form == VN_EITHER ? e->form : VN_BASE;
     int verb = e->form == VN_PLURAL ? VN_THIRD : e->form == VN_EITHER ? VN_BASE : e->form;
     set(g, e->kinds, noun, verb, at);
+    g->other = (uint8_t)(e->form >= VN_A ? e->form : VN_BASE);
 }
 
 /* The base word under an ending: its classes that take the ending. */

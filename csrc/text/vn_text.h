@@ -11,7 +11,10 @@
 /* A token holds a word at most, so CLIP's 77 with their two ends never show a word beyond the 75th. */
 enum { VN_MAX_WORDS = 75 };
 
-typedef enum vn_form { VN_BASE, VN_PLURAL, VN_EITHER, VN_THIRD, VN_ING, VN_PAST } vn_form;
+/* of nouns, of verbs, and of the function words that rules ask for; VN_MUTUAL: "x and y" says what "y and x" says */
+typedef enum vn_form {
+    VN_BASE, VN_PLURAL, VN_EITHER, VN_THIRD, VN_ING, VN_PAST, VN_A, VN_AN, VN_OF, VN_MUTUAL
+} vn_form;
 
 /* kind: a letter of lexicon.def; form: a vn_form, VN_BASE for a singular noun; lemma: entry of the lexicon or -1 */
 typedef struct vn_word {
@@ -30,10 +33,10 @@ typedef struct vn_entry {
     int form;
 } vn_entry;
 
-/* what a word can be by itself: its classes, likeliest first, and its form as a noun and as a verb */
+/* what a word can be by itself: its classes, likeliest first, and its form as a noun, a verb, another class */
 typedef struct vn_guess {
     char kinds[6];
-    uint8_t noun, verb;
+    uint8_t noun, verb, other;
     int32_t lemma;
 } vn_guess;
 

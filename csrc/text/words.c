@@ -138,7 +138,7 @@ static void
 join_prepositions(vn_word *word, int words, const char *text)
 {
     static const char *const phrases[] = {
-        "in front of", "on top of", "next to", "close to", "far from", "out of", "in between", "instead of", "ahead of",
+        "next to", "in front of", "on top of", "close to", "far from", "out of", "in between", "instead of", "ahead of",
         "in back of", "inside of", "outside of", "because of", "such as", "along with", NULL,
     };
     for (int i = 0; i + 1 < words; i++)
@@ -152,7 +152,7 @@ join_prepositions(vn_word *word, int words, const char *text)
             if (*p != 0 || j == words || word[j].end != t - text)
                 continue;
             for (; i <= j; i++)
-                word[i].kind = 'P', word[i].form = VN_BASE;
+                word[i].kind = 'P', word[i].form = k == 0 ? VN_MUTUAL : VN_BASE;
             i--;
             break;
         }
@@ -196,7 +196,7 @@ vn_words_tag(vn_word *word, vn_span text)
         if (kind == 'T' && a.right != 'V')
             kind = 'P';
         word[i].kind = (int16_t)kind;
-        word[i].form = (int16_t)(kind == 'N' ? g->noun : kind == 'V' ? g->verb : VN_BASE);
+        word[i].form = (int16_t)(kind == 'N' ? g->noun : kind == 'V' ? g->verb : g->other);
         word[i].lemma = g->lemma;
         if (kind == 'N' && g->noun == VN_EITHER)
             word[i].form = (int16_t)count(word, i, text.text);

@@ -131,7 +131,7 @@ meant(const vn_sentence *in, const found *f)
     int left = joined(in, f->first) ? in->word[f->first - 1].kind : 0;
     int right = joined(in, f->last + 1) ? in->word[f->last + 1].kind : 0;
     switch (k->concept) {
-    case COLOR: return strcmp(k->sense, "orange") != 0 || is(right, "NA");
+    case COLOR: return 1;
     case SIZE: return kind == 'A' && !reads(in, f->last + 1, "bit");
     case OBJECT: return kind == 'N' && right != 'N';
     }
@@ -164,6 +164,8 @@ search(found *list, const vn_sentence *in)
         }
         if (f.last < 0)
             continue;
+        if (f.end - f.begin == 2 && table[f.begin].concept == COLOR) /* orange: a colour before a noun, else the fruit */
+            f.begin += !(joined(in, f.last + 1) && is(in->word[f.last + 1].kind, "NA")), f.end = f.begin + 1;
         f.form = table[f.begin].form == VN_EITHER ? in->word[f.last].form : table[f.begin].form;
         f.meant = meant(in, &f);
         if (strcmp(table[f.begin].sense, "less") == 0 && f.end - f.begin == 2) /* short: the opposite of tall, or long */
@@ -179,13 +181,15 @@ static int
 fits(const vn_keyword *t, const found *f, const found *list, int count, int any)
 {
     int group = 0;
+    if (!t->target || t->concept != table[f->begin].concept || (t->form != f->form && t->form != VN_EITHER))
+        return 0;
     for (int at = f->begin; at < f->end && !group; at++) {
         const vn_keyword *k = &table[at];
-        group = t->concept == k->concept && strcmp(t->sense, k->sense) != 0 &&
-                (t->group == k->group || (any && k->concept == OBJECT && k->group != HUMAN &&
-                                          !(k->group == PERSON && t->group == HUMAN)));
+        group = (t->group == k->group || (any && k->concept == OBJECT && k->group != HUMAN &&
+                                          !(k->group == PERSON && t->group == HUMAN))) &&
+                strcmp(t->sense, k->sense) != 0;
     }
-    if (!group || !t->target || (t->form != f->form && t->form != VN_EITHER))
+    if (!group)
         return 0;
     if (t->concept == COLOR || t->concept == OBJECT) /* "a black and black cat" */
         for (int i = 0; i < count; i++)
@@ -236,7 +240,7 @@ write(vn_text *out, const vn_sentence *in, const found *f, const char *target)
     int64_t bytes = (int64_t)strlen(target);
     int first = capital(text[begin]), all = first && end > begin + 1 && capital(text[begin + 1]);
     out->bytes = 0;
-    if (joined(in, f->first) && (reads(in, f->first - 1, "a") || reads(in, f->first - 1, "an"))) {
+    if (joined(in, f->first) && (in->word[f->first - 1].form == VN_A || in->word[f->first - 1].form == VN_AN)) {
         from = in->word[f->first - 1].begin;
         put(out, text, from + 1);
         if (vn_words_vowel(target, bytes))
@@ -265,6 +269,7 @@ make(vn_text *out, const vn_sentence *in, const int32_t *param, vn_rng *rng)
         int c = table[list[i].begin].concept;
         number[i] = param[0] >> c & 1 ? choices(&list[i], list, count, param[1]) : 0;
         present[c] += number[i] > 0;
+        out->variants += number[i];
     }
     for (int c = 0; c < CONCEPTS; c++)
         if (present[c] > 0)

@@ -42,18 +42,11 @@ joined(const vn_sentence *in, int i)
     return vn_words_joined(in->text.text, in->word, in->words, i);
 }
 
-static int
-reads(const vn_sentence *in, int i, const char *text)
-{
-    vn_span s = {text, (int64_t)strlen(text)};
-    return i >= 0 && i < in->words && vn_key_equal(part(in, i, i), s);
-}
-
 /* a noun before "of" measures ("a cup of tea") and stays where it is */
 static int
 measures(const vn_sentence *in, int i)
 {
-    return joined(in, i + 1) && reads(in, i + 1, "of");
+    return joined(in, i + 1) && in->word[i + 1].form == VN_OF;
 }
 
 static void
@@ -63,6 +56,7 @@ add(spans *s, int first, int last, int form)
     s->span[s->count++] = made;
 }
 
+/* one word; the nouns that only describe another ("street" in "street light") change places among themselves */
 static void
 find_single(spans *s, const vn_sentence *in, int class)
 {
@@ -71,7 +65,7 @@ find_single(spans *s, const vn_sentence *in, int class)
         if ((class == NOUN && kind == 'N' && !plural && !measures(in, i)) ||
             (class == PLURAL && kind == 'N' && plural && !measures(in, i)) || (class == ADVERB && kind == 'R') ||
             (class == ADJECTIVE && kind == 'A'))
-            add(s, i, i, 0);
+            add(s, i, i, kind == 'N' && joined(in, i + 1) && in->word[i + 1].kind == 'N');
     }
 }
 
@@ -112,14 +106,13 @@ find_verbs(spans *s, const vn_sentence *in)
     }
 }
 
+/* 1 unless "a" or "an" stands before word at and the first word of the other span wants the other of them */
 static int
 article_fits(const vn_sentence *in, int at, int first)
 {
     vn_span s = part(in, first, first);
-    if (at == 0 || !joined(in, at))
-        return 1;
-    int an = reads(in, at - 1, "an");
-    return (!an && !reads(in, at - 1, "a")) || vn_words_vowel(s.text, s.bytes) == an;
+    int form = joined(in, at) ? in->word[at - 1].form : VN_BASE;
+    return (form != VN_A && form != VN_AN) || vn_words_vowel(s.text, s.bytes) == (form == VN_AN);
 }
 
 /* Whether exchanging a and b leaves the meaning: nothing between them, or only words that read both ways and, between
@@ -127,14 +120,10 @@ article_fits(const vn_sentence *in, int at, int first)
 static int
 symmetric(const vn_sentence *in, span a, span b, int class)
 {
-    int noun = class == PHRASE || class == NOUN || class == PLURAL;
-    for (int i = a.last + 1; i < b.first; i++) {
-        int kind = in->word[i].kind, free = reads(in, i, "and") || reads(in, i, "or") || reads(in, i, "with") ||
-                                            reads(in, i, "near") || reads(in, i, "beside") || reads(in, i, "by") ||
-                                            reads(in, i, "next") || (reads(in, i, "to") && reads(in, i - 1, "next"));
-        if (!free && !(noun && is(kind, "DN")))
+    const char *others = class == PHRASE || class == NOUN || class == PLURAL ? "DN" : "";
+    for (int i = a.last + 1; i < b.first; i++)
+        if (in->word[i].form != VN_MUTUAL && !is(in->word[i].kind, others))
             return 0;
-    }
     return 1;
 }
 
@@ -216,6 +205,8 @@ make(vn_text *out, const vn_sentence *in, const int32_t *param, vn_rng *rng)
     }
     if (classes == 0)
         return symmetries > 0 ? VN_SYMMETRIC : VN_EMPTY;
+    for (int i = 0; i < classes; i++)
+        out->variants += pairs[chosen[i]];
     out->kind = chosen[vn_rng_below(rng, classes)];
     int64_t pick = vn_rng_below(rng, pairs[out->kind]);
     const spans *s = &found[out->kind];

@@ -1,0 +1,379 @@
+"""Text negatives: twin, rules of validity, same bits for any split, real captions."""
+
+import collections
+import csv
+import json
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import vlmneg as vn
+from vlmneg import _core
+from vlmneg.negatives import key, text
+from vlmneg.reference import negatives as twin
+
+CAPTIONS = [
+    "A man riding a horse near a woman and a dog on the beach.",
+    "Two black dogs and a white cat are sitting on a red couch",
+    "An orange cat laying next to a small laptop.",
+    "a group of people standing in front of an airplane",
+    "A stop sign on the left side of a street light",
+    "AN ELEPHANT WALKS BEHIND A SHORT TREE AND A SHORT FENCE",
+    "Three sheep and a sheep under the bridge; an apple on top of an oven.",
+    "The tall giraffe slowly eats leaves while the zebra quickly drinks water.",
+    "An orange, a grey orange car and orange juice, far from the bored woman's red-haired friend",
+    "A little boy's hot dog near two teddy bears, over a traffic light",
+    "Señor Niño's café—a “red” bus 🚌 beside a blue bicycle",
+    "", "   ", "a", "dog", "###", "the <mask> dog and a red cat",
+    "a man and a woman", "a cat, a dog and a bird", "a big red ball", "black and white",
+    "the dog's toys  and\ta red\nball on the cat's bed",
+]
+MIX = text.swap(k=2) + text.replace(k=2)
+
+
+def both(captions, slots, avoid=None, taken=None, seed=0, rows=None):
+    """What the core and the twin make, checked to be equal."""
+    rows = np.arange(len(captions), dtype=np.uint64) if rows is None else rows
+    args = (tuple(captions), avoid, taken, rows, seed, tuple(slots))
+    texts, reasons, kinds = _core.text_draw(*args)
+    expected = twin.draw(*args, *TABLES)
+    assert texts == expected[0]
+    assert reasons.tolist() == expected[1]
+    valid = reasons == 0
+    assert (kinds[valid] == np.array(expected[2], np.uint8).reshape(kinds.shape)[valid]).all()
+    return texts, reasons, kinds
+
+
+TABLES = _core.text_listed(), _core.text_lexicon(), _core.text_keywords()
+SLOTS = [(0, 63, 0, 0), (0, 63, 0, 1), (1, 15, 0, 2), (1, 15, 0, 3), (1, 8, 1, 4), (0, 32, 0, 5), (1, 7, 0, 6)]
+
+
+def test_twin():
+    for seed in (0, 2**64 - 1):
+        both(CAPTIONS, SLOTS, seed=seed)
+    avoid = tuple(tuple(CAPTIONS[i - 3:i]) for i in range(len(CAPTIONS)))
+    first, reasons, _ = both(CAPTIONS, SLOTS, avoid=avoid)
+    rows = np.arange(len(CAPTIONS), dtype=np.uint64) + 2**40
+    both(CAPTIONS, SLOTS, avoid=avoid, taken=tuple(map(tuple, first)), rows=rows)
+    assert set(reasons.ravel().tolist()) >= {0, 1, 3, 4}
+
+
+WORDS = st.sampled_from([w for w, *_ in _core.text_lexicon()] + [k for k, *_ in _core.text_keywords()] +
+                        ["running", "bigger", "unicorns", "café", "a", "an", "the", "and", "of", "A", "RED", "Man"])
+SENTENCES = st.lists(st.tuples(WORDS, st.sampled_from([" ", " ", " ", ", ", "-", "  ", "’", "'s "])), max_size=12).map(
+    lambda parts: "".join(w + gap for w, gap in parts))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(SENTENCES, min_size=1, max_size=3), st.integers(0, 2**64 - 1))
+def test_twin_on_made_up_sentences(captions, seed):
+    both(captions, SLOTS[:4], seed=seed)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.text(max_size=60), min_size=1, max_size=3))
+def test_any_unicode(captions):
+    both(captions, SLOTS[:4])
+    check_rules(captions, MIX(captions))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(max_codepoint=127)))
+def test_the_two_keys_agree_on_ascii(caption):
+    assert " ".join(twin.key(caption.encode())) == key(caption)
+
+
+def test_no_word_is_parted():
+    from vlmneg.reference.text import is_letter
+    assert not [hex(c) for c in range(0x110000) if chr(c).isalnum() and not is_letter(chr(c))]
+
+
+def words(caption):
+    return sorted(re.findall(r"\S+", key(caption)))
+
+
+def check_rules(captions, r, avoid=None):
+    """What must hold of every result."""
+    assert r.valid.shape == (len(captions), len(r.text[0])) and r.valid.dtype == np.uint8
+    for i, caption in enumerate(captions):
+        seen = {key(caption), *map(key, avoid[i] if avoid else ())}
+        for made, valid, kind, reason in zip(r.text[i], r.valid[i], r.kind[i], r.reason[i], strict=True):
+            made.encode()
+            assert bool(reason) == (not valid)
+            if not valid:
+                assert made == caption and kind in vn.negatives.names()
+                continue
+            assert key(made) and key(made) not in seen
+            seen.add(key(made))
+            if kind.startswith("swap_"):
+                assert words(made) == words(caption)
+            else:
+                assert_one_span(caption, made, kind)
+
+
+def assert_one_span(caption, made, kind):
+    """Words are equal but for one stretch of at most three and the article before it."""
+    a, b = key(caption).split(), key(made).split()
+    head = next(i for i, (x, y) in enumerate(zip(a + [""], b + [""], strict=False)) if x != y)
+    while a and b and len(a) > head and len(b) > head and a[-1] == b[-1]:
+        a.pop(), b.pop()
+    old, new = a[head:], b[head:]
+    if old and new and old[0] in ("a", "an") and new[0] in ("a", "an"):
+        old, new = old[1:], new[1:]
+    assert len(old) <= 4 and len(new) <= 3, (caption, made)
+    concept = text.replace.CONCEPTS.index(kind.removeprefix("replace_"))
+    listed = {k for k, c, *_ in _core.text_keywords() if c == concept}
+    assert any(" ".join(new) == " ".join(key(k).split()[-len(new):]) or " ".join(new) in key(k) for k in listed)
+
+
+def real_captions(shared):
+    """Captions of the photographs with the other true captions of each, and captions nobody looked at."""
+    captions, avoid = [], []
+    for name in ("captions.json", "train_captions.json"):
+        of = collections.defaultdict(list)
+        for a in json.loads((shared / "coco" / name).read_text())["annotations"]:
+            of[a["image_id"]].append(a["caption"])
+        for group in of.values():
+            captions += group
+            avoid += [group[:i] + group[i + 1:] for i in range(len(group))]
+    with open(shared / "golden" / "bivlc_vit_b_32.csv", newline="") as f:
+        other = sorted({row["caption"] for row in csv.DictReader(f)})
+    return captions, avoid, other
+
+
+def test_real_captions(shared):
+    captions, avoid, other = real_captions(shared)
+    r = MIX(captions, avoid=avoid)
+    check_rules(captions, r, avoid)
+    assert r.valid.any(1).mean() >= 0.95
+    r = MIX(other)
+    check_rules(other, r)
+    assert r.valid.any(1).mean() >= 0.95
+    both(other[:40], SLOTS[:4])
+
+
+def test_same_bits_for_any_split_and_threads():
+    captions = [f"{c} {i}" for i in range(20) for c in CAPTIONS]
+    avoid = [[f"{c} cats"] for c in captions]
+    try:
+        results = []
+        for threads in (1, 2, 4):
+            vn.set_num_threads(threads)
+            results.append(MIX(captions, seed=7, visit=3, avoid=avoid))
+    finally:
+        vn.set_num_threads(0)
+    one = results[0]
+    assert all(r.text == one.text and r.reason == one.reason and r.kind == one.kind for r in results)
+    for i in range(0, len(captions), 7):
+        row = MIX(captions[i:i + 1], seed=7, visit=3, avoid=avoid[i:i + 1])
+        assert row.text[0] == one.text[i] and row.reason[0] == one.reason[i]
+    back = MIX(captions[::-1], seed=7, visit=3, avoid=avoid[::-1])
+    assert back.text[::-1] == one.text
+
+
+def test_seed_visit_and_ids_matter():
+    def made(**more):
+        return text.swap(k=1)(CAPTIONS[:2] * 20, **more).text
+    assert made() == made(seed=0, visit=0)
+    assert made(seed=1) != made() and made(visit=1) != made()
+    ids = made(ids=np.arange(40))
+    assert len({row[0] for row in ids[::2]}) > 1  # the same caption under other ids
+    assert len({row[0] for row in made()[::2]}) == 1
+
+
+def test_sums_number_their_slots_and_do_not_repeat():
+    caption = ["A red ball and a blue cube under the table"]
+    once = text.replace(k=4, concept="color")
+    twice = text.replace(k=2, concept="color") + text.replace(k=2, concept="color")
+    assert twice(caption).text == once(caption).text
+    assert len(set(once(caption).text[0])) == 4
+    sample = SimpleNamespace(captions=(caption[0],), negatives=tuple(("made", t) for t in once(caption).text[0]))
+    r = (text.exact(k=4) + once + text.exact(k=1))(caption, samples=[sample])
+    texts = [t for t, v in zip(r.text[0], r.valid[0], strict=True) if v]
+    assert r.kind[0][:4] == ["made"] * 4 and len(set(texts)) == len(texts) and r.reason[0][-1] == "REPEAT"
+
+
+@pytest.mark.parametrize("caption, kinds, never", [
+    ("a cat and a dog", None, "a dog"),
+    ("a big red ball", "adjective", "red big"),
+    ("a black and white cat", "adjective", "white and black"),
+    ("a cat, a dog and a bird", "noun", "bird"),
+    ("a man next to a woman", None, ""),
+])
+def test_symmetric(caption, kinds, never):
+    r = text.swap(k=1, kinds=kinds)([caption])
+    assert r.reason == [["SYMMETRIC"]] and r.text == [[caption]] and r.kind == [["swap"]]
+
+
+@pytest.mark.parametrize("caption, concept, expected", [
+    ("a woman is bored", "color", None),
+    ("a woman and her manor", "object", {"a man and her manor", "a boy and her manor", "a girl and her manor"}),
+    ("an orange on the table", "color", None),
+    ("a short man", "size", {"a tall man"}),
+    ("a short rope", "size", {"a long rope"}),
+    ("The man is short.", "size", {"The man is tall."}),
+    ("the cat is on top of the car", "location", {"the cat is under the car"}),
+    ("An upper shelf", "location", {"A lower shelf"}),
+    ("A lower shelf", "location", {"An upper shelf"}),
+    ("a bird flew far from the tree", "location", {"a bird flew near the tree"}),
+    ("he is right behind us", "location", {"he is right in front of us"}),
+    ("On the left side", "location", {"On the right side"}),
+    ("people walk all over town", "location", None),
+    ("a little bit", "size", None),
+    ("the cat food", "object", None),
+    ("a person", "object", None),
+    ("Keyboards", "object", {"Tvs", "Laptops", "Remotes", "Cell phones"}),
+])
+def test_replace(caption, concept, expected):
+    seen = set()
+    for seed in range(40):
+        r = text.replace(k=1, concept=concept)([caption], seed=seed)
+        if expected is None:
+            assert r.reason == [["EMPTY"]]
+        else:
+            seen.add(r.text[0][0])
+    assert seen == (expected or set())
+
+
+def test_replace_keeps_articles_number_and_case():
+    made = {t for seed in range(60) for t in text.replace(k=1, concept="object")(["AN ELEPHANT"], seed=seed).text[0]}
+    assert "A DOG" in made and all(t.startswith("A ") for t in made)
+    made = {t for seed in range(60) for t in text.replace(k=1)(["A sheep"], seed=seed).text[0]}
+    assert "An elephant" in made and "A cow" in made and not any(t.endswith("s") for t in made)
+    made = {t for seed in range(60) for t in text.replace(k=1)(["two sheep"], seed=seed).text[0]}
+    assert "two dogs" in made and all(t.endswith("s") for t in made)
+    made = {t for seed in range(200) for t in text.replace(k=1, hardness="any")(["a dog"], seed=seed).text[0]}
+    assert "a car" in made and not any("person" in t for t in made)
+
+
+def test_replaced_object_is_not_mentioned_by_another_caption():
+    names = ["a bicycle", "taxis", "motorcycles", "an airplane", "many buses", "a train", "a ship"]
+    for seed in range(20):
+        r = text.replace(k=1)(["A truck."], seed=seed, avoid=[names])
+        assert r.reason[0][0] == "ABSENT"  # nothing of the supercategory is left
+        r = text.replace(k=1)(["A truck."], seed=seed, avoid=[names[:6]])
+        assert r.text[0][0] in ("A boat.", "A truck.")
+
+
+def test_truth_is_never_a_negative():
+    caption, truth = "a red ball", ["AN ORANGE ball!"]
+    truth += [f"A {c.upper()} ball!" for c in "black white gray yellow green blue purple".split()]
+    for seed in range(20):
+        r = text.replace(k=3, concept="color")([caption], seed=seed, avoid=[truth])
+        assert {t for t, v in zip(r.text[0], r.valid[0], strict=True) if v} <= {"a pink ball", "a brown ball"}
+        assert not r.valid.all()
+
+
+def test_unicode_case_and_composition_are_truth_too():
+    caption = "a cat by a CAFÉ under a dog"
+    plain = text.swap(k=1, kinds="noun")([caption])
+    assert plain.valid.all()
+    r = text.swap(k=1, kinds="noun")([caption], avoid=[[plain.text[0][0].replace("CAFÉ", "cafe\u0301")]])
+    assert r.reason == [["SAME"]] and r.text == [[caption]]
+
+
+def test_swap_keeps_capital_and_articles():
+    for seed in range(30):
+        made = text.swap(k=1)(["A small dog watches the old cat eat an apple."], seed=seed).text[0][0]
+        assert made[0].isupper() and made.endswith(".") and made[1:] == made[1:].lower()
+        assert not re.search(r"\ba [aeiou]|\ban [^aeiou]", made.lower())
+
+
+def test_tokens():
+    tail = " a red car under a tree"
+    caption = "dog " * 70 + tail
+
+    class Tokenizer:
+        def __call__(self, texts):
+            return np.array([[hash(w) for w in t.split()[:70]] for t in texts])
+
+    g = text.replace(k=1, concept="color")
+    assert g([caption]).valid.all()
+    r = g([caption], tokenizer=Tokenizer())
+    assert r.reason == [["TOKENS"]] and r.text == [[caption]] and not r.valid.any()
+
+
+def test_exact():
+    negatives = tuple((f"kind{i % 2}", f"a thing {i}") for i in range(6)) + (("kind0", "A true thing!"), ("kind0", ""))
+    s = SimpleNamespace(captions=("a true thing", "it is true"), negatives=negatives)
+    g = text.exact(k=3)
+    r = g(["it is true"], samples=[s])
+    assert r.valid.all() and len(set(r.text[0])) == 3 and set(zip(r.kind[0], r.text[0], strict=True)) <= set(negatives)
+    assert len({tuple(g(["it is true"], visit=v, samples=[s]).text[0]) for v in range(10)}) > 3
+    r = text.exact(k=8)(["it is true"], samples=[s])
+    assert r.valid.sum() == 6 and r.valid[0, :6].all() and r.text[0][7] == "it is true"
+    r = text.exact(k=4, kinds="kind1")(["it is true"], samples=[s])
+    assert r.kind[0] == ["kind1"] * 3 + ["exact"] and r.reason[0] == ["", "", "", "EMPTY"]
+    with pytest.raises(ValueError, match="samples"):
+        g(["a"])
+
+
+def test_objects():
+    assert text.swap(k=2) == text.swap(k=2) != text.swap(k=3)
+    assert MIX == text.swap(k=2) + text.replace(k=2) and hash(MIX) == hash(text.swap(k=2) + text.replace(k=2))
+    assert MIX.k == 4 and MIX.kinds == ("swap", "swap", "replace", "replace")
+    assert eval(repr(MIX), {"swap": text.swap, "replace": text.replace}) == MIX
+    assert vn.negatives.get("replace", k=1, concept="size") == text.replace(k=1, concept="size")
+    assert set(vn.negatives.names()) == {"exact", *(name for name, *_ in _core.text_listed())}
+    shown = repr(MIX(CAPTIONS[:2]))
+    assert CAPTIONS[1] in shown and "swap_" in shown
+
+
+@pytest.mark.parametrize("call, error, sentence", [
+    (lambda: MIX([]), ValueError, "empty"),
+    (lambda: MIX("a dog"), TypeError, "list of str"),
+    (lambda: MIX(["a", 3]), TypeError, r"captions\[1\]"),
+    (lambda: MIX(["a", "\ud800"]), ValueError, "surrogate"),
+    (lambda: MIX(["a"], avoid=[]), ValueError, "avoid must have one item"),
+    (lambda: MIX(["a"], avoid=["a dog"]), TypeError, r"avoid\[0\]"),
+    (lambda: MIX(["a"], samples=[3]), TypeError, "Sample"),
+    (lambda: MIX(["a"], ids=[1, 2]), ValueError, "ids"),
+    (lambda: MIX(["a"], ids=[-1]), ValueError, "ids"),
+    (lambda: MIX(["a"], ids=[0.5]), TypeError, "ids"),
+    (lambda: MIX(["a"], seed=-1), ValueError, "seed"),
+    (lambda: MIX(["a"], seed=1.0), TypeError, "seed"),
+    (lambda: MIX(["a"], visit=2**32), ValueError, "visit"),
+    (lambda: text.swap(k=0), ValueError, "k must be in"),
+    (lambda: text.swap(k=17), ValueError, "k must be in"),
+    (lambda: text.swap(k=1.5), TypeError, "k must be an integer"),
+    (lambda: text.swap(kinds="nouns"), ValueError, "adjective"),
+    (lambda: text.replace(concept="shape"), ValueError, "color"),
+    (lambda: text.replace(hardness="hard"), ValueError, "hardness"),
+    (lambda: vn.negatives.get("swop"), ValueError, "there are exact"),
+    (lambda: _core.text_draw(("a",), None, None, np.zeros(2, np.uint64), 0, ()), ValueError, "rows"),
+    (lambda: _core.text_draw(("a",), None, None, np.zeros(1, np.uint64), 0, ((9, 0, 0, 0),)), ValueError, "no text"),
+])
+def test_errors(call, error, sentence):
+    with pytest.raises(error, match=sentence):
+        call()
+
+
+def test_tables_are_sorted_and_consistent():
+    lexicon, keywords = _core.text_lexicon(), _core.text_keywords()
+    texts = [t.encode() for t, *_ in lexicon]
+    assert texts == sorted(set(texts)) and max(map(len, texts)) <= 31
+    assert [k[0].encode() for k in keywords] == sorted(k[0].encode() for k in keywords)
+    assert len({(k[0], k[2]) for k in keywords}) == len(keywords)
+    for word, kinds, lemma, _ in lexicon:
+        assert set(kinds) <= set("NVARPDCMXUTh") and kinds[0] != "h" and len(kinds) <= 5, word
+        assert lemma != word
+    for _, _, group, sense, form, _ in keywords:  # whatever is found can be replaced
+        if group != "PERSON":
+            others = [k for k in keywords if k[2] == group and k[3] != sense and k[5]]
+            assert any(k[4] in (form, 2) or form == 2 for k in others), (group, sense)
+
+
+@pytest.mark.parametrize("caption, classes", [
+    ("A man walks down the street", "DNVPDN"),
+    ("street signs on a pole", "NNPDN"),
+    ("Two dogs are playing in the park", "MNXVPDN"),
+    ("A parked car is next to the stop sign", "DANXPPDNN"),
+    ("the orange cat eats an orange", "DANVDN"),
+    ("people watch a game", "NVDN"),
+])
+def test_tagger(caption, classes):
+    assert "".join(k for _, k, _ in _core.text_words(caption)) == classes
