@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vlmneg as vn
-from vlmneg import _core, tokenizer, vocabulary
+from vlmneg import _core, cleaning, tokenizer, vocabulary
 from vlmneg.reference import tokenizer as twin
 
 ROOT = Path(__file__).parents[1]
@@ -185,8 +185,8 @@ def test_real_captions(clip, hugging, shared):
 
 SNIPPETS = """&amp; &lt; &gt; &#39; &quot; &nbsp; &copy &notit; &#128; &#x1F600; &amp;amp;lt; &#0; &#xD800; &#27;
 &NewLine; <b> </b> <br/> 🙂 👨‍👩‍👧 🇩🇪 é e\u0301 ſ 'ſ 's 'LL 're İ ΟΔΟΣ Σ ß ﬁ ﬆ “ ” ’ … \u0345 x\u0345y
-हिन्दी 日本語 한국어 العربية <start_of_text> <END_OF_TEXT> <ſtart_of_text> <|startoftext|> <|endoftext|> <|ENDOFTEXT|> Ã© â€™ 1234 ½ Ⅻ ² ٣
-don't we've !? a_b C++ $5.00 ǅ ﷺ & ; ' < [31m""".split()
+हिन्दी 日本語 한국어 العربية <start_of_text> <END_OF_TEXT> <ſtart_of_text> <|startoftext|> <|endoftext|> <|ENDOFTEXT|>
+Ã© â€™ 1234 ½ Ⅻ ² ٣ don't we've !? a_b C++ $5.00 ǅ ﷺ & ; ' < [31m""".split()
 SNIPPETS += ["\x00", "\x1b[31m", "\x1b[", "\x1b[1;3x", "\x1b\x1b[m", "\x1c", "\x7f", "\x85", "\u3000", "\u2028",
              "\ufeff", "\u200b", "\U0001d400", "\ud800", "\udc00", "\ue000", "\U0010ffff", "\u1e9e", "\u212a", "\r\n",
              "\r", "\t", "\n", "\x0b", "\x0c", "  ", " "]
@@ -289,11 +289,11 @@ def characters():
 def test_twin(text, fold):
     text = text.lower()
     tok = _SMALL.setdefault("tok", vn.Tokenizer.learn(WORDS, 600))
-    core = _core.Tokenizer(tok._vocabulary.symbols, tok._vocabulary.merge_ids, tok.vocab_size, tok.start, tok.end,
+    core = _core.Tokenizer(tok.vocabulary.symbols, tok.vocabulary.merge_ids, tok.vocab_size, tok.start, tok.end,
                            tok.end, "<start_of_text>", "<end_of_text>", fold)
     # the & makes the core ask for cleaned bytes, also for ASCII
     ids = core.rows([text + "&"], 4_000, lambda t: t[:-1].encode())[0][0].tolist()
-    expected = twin.encode(text, tok._vocabulary.ids, tok._vocabulary.merges, vocabulary.BYTE_SYMBOLS,
+    expected = twin.encode(text, tok.vocabulary.ids, tok.vocabulary.merges, vocabulary.BYTE_SYMBOLS,
                            ("<start_of_text>", "<end_of_text>"), fold)
     assert ids[: len(expected) + 2] == [tok.start, *expected, tok.end]
     assert not any(ids[len(expected) + 2 :])
@@ -307,7 +307,7 @@ _SMALL: dict = {}
 def test_ascii_cleaning(parts):
     text = "".join(parts)
     tok = _SMALL.setdefault("tok", vn.Tokenizer.learn(WORDS, 600))
-    expected = twin.encode(twin.clean(text), tok._vocabulary.ids, tok._vocabulary.merges, vocabulary.BYTE_SYMBOLS)
+    expected = twin.encode(twin.clean(text), tok.vocabulary.ids, tok.vocabulary.merges, vocabulary.BYTE_SYMBOLS)
     assert row(tok, text) == expected
     if HAS_FTFY:
         import ftfy
@@ -320,11 +320,11 @@ def test_ascii_cleaning(parts):
 def test_lengths(small, n, letters):
     """Both ways of merging and the table of words, around their borders."""
     text = (letters * n)[:n]
-    expected = twin.encode(text, small._vocabulary.ids, small._vocabulary.merges, vocabulary.BYTE_SYMBOLS)
+    expected = twin.encode(text, small.vocabulary.ids, small.vocabulary.merges, vocabulary.BYTE_SYMBOLS)
     assert row(small, text) == expected
     r = random.Random(n)
     text = "".join(r.choice("lowestandriu") for _ in range(n))
-    expected = twin.encode(text, small._vocabulary.ids, small._vocabulary.merges, vocabulary.BYTE_SYMBOLS)
+    expected = twin.encode(text, small.vocabulary.ids, small.vocabulary.merges, vocabulary.BYTE_SYMBOLS)
     assert row(small, text) == expected
 
 
@@ -400,13 +400,13 @@ def test_python_threads(small):
         assert all(pool.map(work, range(20)))
 
 
-@pytest.mark.parametrize("cleaning", ["ftfy", "basic", "transformers"])
+@pytest.mark.parametrize("method", ["ftfy", "basic", "transformers"])
 @pytest.mark.parametrize("specials", ["openclip", "openai", "text"])
-def test_hostile_text(small, cleaning, specials):
+def test_hostile_text(small, method, specials):
     """Lone surrogates, NUL, non-characters: ids within the vocabulary, never an error."""
-    if cleaning == "ftfy" and not HAS_FTFY:
+    if method == "ftfy" and not HAS_FTFY:
         pytest.skip("ftfy is not installed")
-    tok = tokenizer.Tokenizer(small._vocabulary, cleaning=cleaning, specials=specials)
+    tok = tokenizer.Tokenizer(small.vocabulary, cleaning=method, specials=specials)
     texts = ["\ud800", "a\udfffb", "\ud83d\ude00", "\x00", "\x00" * 300, "\ufffe\uffff", "\U0010ffff" * 100, "\x1b",
              "\x1b[", "\x1b[1", "&#xD800;", "&#x110000;", "&#99999999999999999999;", "<end_of_text>" * 50,
              "\u0345" * 40]
@@ -423,14 +423,14 @@ def test_transformers_special_spelled_in_capitals(hugging, clip_tokenizer):
 
 def test_specials(small):
     for name, (start, end) in vocabulary.SPECIALS.items():
-        tok = tokenizer.Tokenizer(small._vocabulary, specials=name)
+        tok = tokenizer.Tokenizer(small.vocabulary, specials=name)
         assert row(tok, f"red {start.upper()} {end}") == [*row(tok, "red"), tok.start, tok.end]
-        text = tokenizer.Tokenizer(small._vocabulary, specials="text")
+        text = tokenizer.Tokenizer(small.vocabulary, specials="text")
         assert not {tok.start, tok.end} & set(row(text, f"red {start} {end}"))
 
 
 def test_special_in_a_caption_warns_once(small):
-    tokenizer._said.discard("openclip")
+    cleaning.SAID.discard("openclip")
     with pytest.warns(UserWarning, match="1 of the texts spell a special token .*specials='text'"):
         small(["a <end_of_text>", "b"])
     with warnings.catch_warnings():
@@ -441,9 +441,9 @@ def test_special_in_a_caption_warns_once(small):
 def test_without_ftfy(small, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == "ftfy" else find(name, *a))
-    tok = tokenizer.Tokenizer(small._vocabulary)
+    tok = tokenizer.Tokenizer(small.vocabulary)
     assert tok.cleaning == "basic"
-    tokenizer._said.discard("basic")
+    cleaning.SAID.discard("basic")
     with pytest.warns(UserWarning, match="without ftfy"):
         assert row(tok, "naïve &amp; café") == row(tok, "nai\u0308ve & cafe\u0301")
     with warnings.catch_warnings():
@@ -451,7 +451,7 @@ def test_without_ftfy(small, monkeypatch):
         tok(["é", "&lt;"])
     assert row(tok, "a\x00b\x1b[31m é") == row(tok, "ab é")
     with pytest.raises(ImportError, match=r"vlmneg\[text\]"):
-        tokenizer.Tokenizer(small._vocabulary, cleaning="ftfy")
+        tokenizer.Tokenizer(small.vocabulary, cleaning="ftfy")
 
 
 def test_decode(small):
@@ -509,9 +509,9 @@ def test_wrong_context(small, context, error):
 
 def test_wrong_options(small):
     with pytest.raises(ValueError, match="cleaning must be"):
-        tokenizer.Tokenizer(small._vocabulary, cleaning="lower")
+        tokenizer.Tokenizer(small.vocabulary, cleaning="lower")
     with pytest.raises(ValueError, match="specials must be"):
-        tokenizer.Tokenizer(small._vocabulary, specials="hf")
+        tokenizer.Tokenizer(small.vocabulary, specials="hf")
     with pytest.raises(TypeError, match="from_file"):
         tokenizer.Tokenizer("vocab.json")
 
@@ -553,7 +553,7 @@ def write_merges(path, merges, header='"bpe_simple_vocab_16e6.txt#version: 0.2')
 
 
 def test_small_merge_files(small, tmp_path):
-    merges = small._vocabulary.merges
+    merges = small.vocabulary.merges
     for name in ("bpe.txt.gz", "bpe.txt"):
         tok = vn.Tokenizer.from_file(write_merges(tmp_path / name, merges))
         assert tok.hash == small.hash
@@ -580,7 +580,7 @@ def test_folder(small, tmp_path):
 
 @pytest.mark.parametrize("strings", [True, False])
 def test_tokenizer_json(small, tmp_path, strings):
-    v = small._vocabulary
+    v = small.vocabulary
     merges = [f"{a} {b}" if strings else [a, b] for a, b in v.merges]
     words = {t: i for t, i in v.ids.items() if i < v.start}
     data = {"added_tokens": [{"id": i, "content": v.tokens[i]} for i in (v.start, v.end)],
@@ -641,7 +641,7 @@ def test_damaged_files(small, tmp_path):
         with pytest.raises(error, match=match):
             vn.Tokenizer.from_file(path)
 
-    merges = small._vocabulary.merges
+    merges = small.vocabulary.merges
     good = write_merges(tmp_path / "good.gz", merges).read_bytes()
     text = gzip.decompress(good)
     refuse("cut.gz", good[:-20], "cut-short gzip")
@@ -692,7 +692,7 @@ def test_find(small, tmp_path, monkeypatch):
     fake = tmp_path / "site" / "open_clip"
     fake.mkdir(parents=True)
     (fake / "__init__.py").write_text("raise ImportError('must not be imported')")
-    write_merges(fake / "bpe_simple_vocab_16e6.txt.gz", small._vocabulary.merges)
+    write_merges(fake / "bpe_simple_vocab_16e6.txt.gz", small.vocabulary.merges)
     monkeypatch.setattr(sys, "path", [str(tmp_path / "site"), *sys.path])
     importlib.invalidate_caches()
     if "open_clip" not in sys.modules:
@@ -714,7 +714,7 @@ def test_learn_follows_the_definition():
     rows = [[[*w[:-1], w[-1] + "</w>"] for w in c.split()] for c in captions]
     rows = [r for c in rows for r in c]
     known = set()
-    for got in tok._vocabulary.merges:
+    for got in tok.vocabulary.merges:
         counts = {}
         for r in rows:
             for pair in zip(r, r[1:], strict=False):

@@ -1,25 +1,30 @@
 """CLIP's tokenizer: captions to ids, equal to OpenAI's and open_clip's."""
 
-import heapq
-import html
 import importlib.util
 import os
-import re
-import unicodedata
 import warnings
-from collections import Counter, defaultdict
-from importlib.metadata import version
+from collections import Counter
+from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from vlmneg import _core
-from vlmneg.vocabulary import BYTE_SYMBOLS, SPECIALS, SUFFIX, Vocabulary, by_rank, read, read_folder
+from vlmneg.cleaning import SAID, TransformersCleaner, clean_basic, clean_ftfy
+from vlmneg.vocabulary import (
+    BYTE_SYMBOLS,
+    SPECIALS,
+    SUFFIX,
+    Vocabulary,
+    by_rank,
+    learn_merges,
+    read,
+    read_folder,
+)
 
 VARIABLE = "VLMNEG_VOCAB"  # environment variable that names a vocabulary file or folder
 SMALLEST = 514  # byte symbols, the same at a word's end, two special tokens
-_said: set[str] = set()  # warnings given
 
 
 class Tokenizer:
@@ -40,6 +45,7 @@ class Tokenizer:
 
     Attributes
     ----------
+    vocabulary : vlmneg.vocabulary.Vocabulary
     vocab_size, start, end : int
     cleaning : str
         What cleans: "ftfy 6.3.1", "basic" or "transformers".
@@ -69,16 +75,16 @@ class Tokenizer:
             raise ValueError(f"cleaning must be None, 'ftfy', 'basic' or 'transformers', got {cleaning!r}")
         if specials not in (None, "text", *SPECIALS):
             raise ValueError(f"specials must be None, 'openclip', 'openai' or 'text', got {specials!r}")
-        has_ftfy = importlib.util.find_spec("ftfy") is not None
+        has_ftfy = _find_package("ftfy") is not None
         if cleaning == "ftfy" and not has_ftfy:
             raise ImportError("cleaning='ftfy' needs the package ftfy: pip install 'vlmneg[text]'")
         self._options = {"cleaning": cleaning, "specials": specials}
-        self._vocabulary = vocabulary
+        self.vocabulary = vocabulary
         method = cleaning or ("ftfy" if has_ftfy else "basic")
-        self.cleaning = f"ftfy {version('ftfy')}" if method == "ftfy" else method
+        self.cleaning = f"ftfy {_version('ftfy')}" if method == "ftfy" else method
         self.specials = specials or ("openai" if method == "transformers" else "openclip")
-        self._clean = {"ftfy": _clean_ftfy, "basic": _clean_basic,
-                       "transformers": _TransformersCleaner(self.specials)}[method]
+        self._clean = {"ftfy": clean_ftfy, "basic": clean_basic,
+                       "transformers": TransformersCleaner(self.specials)}[method]
         fold = method != "transformers"
         texts = SPECIALS[self.specials] if fold and self.specials != "text" else (None, None)
         self._core = _core.Tokenizer(vocabulary.symbols, vocabulary.merge_ids, self.vocab_size, self.start, self.end,
@@ -130,6 +136,14 @@ class Tokenizer:
             The folder holds none of them.
         ValueError
             The file is damaged, cut short or of another kind.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Tokenizer.learn(["a red cube"], size=520).save(folder)
+        ...     Tokenizer.from_folder(folder).vocab_size
+        519
         """
         return cls(read_folder(folder), **options)
 
@@ -154,7 +168,7 @@ class Tokenizer:
         if os.environ.get(VARIABLE):
             return cls(read(os.environ[VARIABLE]), **options)
         for package in ("open_clip", "clip"):
-            spec = importlib.util.find_spec(package)  # finds a top-level package without importing it
+            spec = _find_package(package)
             for folder in (spec and spec.submodule_search_locations) or ():
                 path = Path(folder) / "bpe_simple_vocab_16e6.txt.gz"
                 if path.is_file():
@@ -200,27 +214,27 @@ class Tokenizer:
         ends = np.flatnonzero(ids >= 256) + 1
         data = (ids & 255).astype(np.uint8).tobytes()
         words = Counter(data[a:b] for a, b in pairwise([0, *ends.tolist()]))
-        return cls(by_rank(_learn_merges(words, size - SMALLEST)), **options)
+        return cls(by_rank(learn_merges(words, size - SMALLEST)), **options)
 
     @property
     def vocab_size(self):
         """Number of tokens."""
-        return len(self._vocabulary.tokens)
+        return len(self.vocabulary.tokens)
 
     @property
     def start(self):
         """Id of the start token."""
-        return self._vocabulary.start
+        return self.vocabulary.start
 
     @property
     def end(self):
         """Id of the end token."""
-        return self._vocabulary.end
+        return self.vocabulary.end
 
     @property
     def hash(self):
         """SHA-256 of tokens and merges."""
-        return self._vocabulary.hash
+        return self.vocabulary.hash
 
     def __call__(self, texts, context=77):
         """Ids of captions, a row each.
@@ -241,6 +255,13 @@ class Tokenizer:
         ------
         TypeError, ValueError
             A text is no str; there are none; context is out of range.
+
+        Examples
+        --------
+        >>> tok = Tokenizer.learn(["a red cube"], size=600)
+        >>> tok(["a", "a cube"], context=5)
+        array([[517, 320, 518,   0,   0],
+               [517, 320, 514, 518,   0]], dtype=int32)
         """
         ids, special = self._core.rows(_as_list(texts), context, self._clean)
         self._warn(special)
@@ -267,6 +288,14 @@ class Tokenizer:
         ------
         TypeError, ValueError
             A text is no str; there are none; context is out of range.
+
+        Examples
+        --------
+        >>> ids, offsets = Tokenizer.learn(["a red cube"], size=600).pack(["a", "a cube"])
+        >>> ids
+        array([517, 320, 518, 517, 320, 514, 518], dtype=int32)
+        >>> offsets
+        array([0, 3, 7], dtype=int32)
         """
         ids, offsets, special = self._core.pack(_as_list(texts), context, self._clean)
         self._warn(special)
@@ -299,7 +328,7 @@ class Tokenizer:
             raise ValueError(f"ids must be in [0, {self.vocab_size}), got {min(row)} to {max(row)}")
         if self.end in row:
             row = row[: row.index(self.end)]
-        tokens = [self._vocabulary.tokens[i] for i in row if i != self.start]
+        tokens = [self.vocabulary.tokens[i] for i in row if i != self.start]
         text = "".join(t[: -len(SUFFIX)] + " " if t.endswith(SUFFIX) else t for t in tokens)
         return bytes(_SYMBOL_BYTES.get(c, 32) for c in text).decode("utf-8", "replace").strip()
 
@@ -311,21 +340,36 @@ class Tokenizer:
         folder : str or Path
             Made where it is missing.
         """
-        self._vocabulary.save(folder)
+        self.vocabulary.save(folder)
 
     def _warn(self, special):
-        if special and self.specials not in _said:
-            _said.add(self.specials)
+        if special and self.specials not in SAID:
+            SAID.add(self.specials)
             spelled = " or ".join(SPECIALS[self.specials])
             warnings.warn(f"{special} of the texts spell a special token ({spelled}): the text tower pools at the "
                           "first end token; Tokenizer(..., specials='text') reads them as text", stacklevel=3)
 
     def __reduce__(self):
-        return _restore, (self._vocabulary, self._options)
+        return _restore, (self.vocabulary, self._options)
 
     def __repr__(self):
         return (f"Tokenizer(vocab_size={self.vocab_size}, start={self.start}, end={self.end}, "
                 f"cleaning={self.cleaning!r}, specials={self.specials!r})")
+
+
+def _find_package(name):
+    """Where a top-level package is, without importing it; None: it is not installed."""
+    try:
+        return importlib.util.find_spec(name)
+    except ValueError:  # a module without a spec stands in its place
+        return None
+
+
+def _version(name):
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "of unknown version"
 
 
 def _restore(vocabulary, options):
@@ -345,127 +389,3 @@ def _as_list(texts):
         return texts
     hint = "; decode it first: texts.decode('utf-8')" if isinstance(texts, bytes) else ""
     raise TypeError(f"texts must be a str or a list of str, got {type(texts).__name__}{hint}")
-
-
-def _finish(text):
-    """What follows ftfy: HTML unescaped twice, white space, lower case."""
-    text = html.unescape(html.unescape(text))
-    return " ".join(text.split()).lower().encode("utf-8", "replace")
-
-
-def _clean_ftfy(text):
-    import ftfy
-
-    return _finish(ftfy.fix_text(text))
-
-
-# what ftfy removes from ASCII: terminal escapes, then control characters
-_ESCAPES = re.compile(r"\x1b\[[0-9;]*[a-zA-Z]")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
-
-
-def _join_surrogates(text):
-    """Pairs become their character, single ones U+FFFD."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def _clean_basic(text):
-    if "basic" not in _said:
-        _said.add("basic")
-        warnings.warn("without ftfy, text beyond ASCII and text with '&' may get other ids than CLIP's own tokenizer "
-                      "gives; pip install 'vlmneg[text]'", stacklevel=4)
-    text = unicodedata.normalize("NFC", _join_surrogates(text))
-    return _finish(_CONTROLS.sub("", _ESCAPES.sub("", text)))
-
-
-class _TransformersCleaner:
-    """NFC, white space, lower case character by character; special tokens only exactly as they are spelled."""
-
-    WHITE = re.compile("[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
-
-    def __init__(self, specials):
-        self.tokens = SPECIALS.get(specials, ())
-        self.exact = re.compile("(" + "|".join(map(re.escape, self.tokens or SPECIALS["openai"])) + ")")
-        # in lower case they are no tokens but pieces that end here, when nothing before swallows them
-        spelled = "|".join(map(re.escape, SPECIALS["openai"]))
-        self.spelled = re.compile(rf"(?:(?<=[^\W_])|(?<=\s)|^)(?:{spelled})+")
-
-    def __call__(self, text):
-        out = []
-        for part in self.exact.split(_join_surrogates(text)):
-            if part in self.tokens:
-                out.append((b"\xfe", b"\xff")[self.tokens.index(part)])
-                continue
-            part = self.WHITE.sub(" ", unicodedata.normalize("NFC", part))
-            part = "".join(map(str.lower, part))
-            out.append(self.spelled.sub(lambda m: m[0].replace(">", "> "), part).encode("utf-8"))
-        return b"".join(out)
-
-
-def _learn_merges(words, count):
-    """The merges that join the most frequent pair, again and again.
-
-    Parameters
-    ----------
-    words : Counter of bytes
-        How often each word occurs; its bytes are ids of byte symbols.
-    count : int
-        Merges wanted; fewer come when every word is one token.
-
-    Returns
-    -------
-    list of (str, str)
-        Ties go to the pair that sorts first. A pair whose join is a token already stays apart.
-
-    References
-    ----------
-    Sennrich et al., Neural machine translation of rare words with subword units. ACL 2016.
-    """
-    symbols = list(BYTE_SYMBOLS.values())
-    rows, weight = [], []
-    for word, n in sorted(words.items()):
-        row = [symbols[i] for i in word]
-        row[-1] += SUFFIX
-        rows.append(row)
-        weight.append(n)
-    total, places = Counter(), defaultdict(set)
-    for i, row in enumerate(rows):
-        for pair in pairwise(row):
-            total[pair] += weight[i]
-            places[pair].add(i)
-    heap = [(-n, pair) for pair, n in total.items()]
-    heapq.heapify(heap)
-    merges, known = [], set()
-    while heap and len(merges) < count:
-        n, pair = heapq.heappop(heap)
-        joined = pair[0] + pair[1]
-        if -n != total[pair] or n == 0 or joined in known:
-            continue  # counted anew since, or a token by another way
-        merges.append(pair)
-        known.add(joined)
-        changed = set()
-        for i in places.pop(pair):
-            for old in pairwise(rows[i]):
-                total[old] -= weight[i]
-                changed.add(old)
-            rows[i] = _join(rows[i], pair, joined)
-            for new in pairwise(rows[i]):
-                total[new] += weight[i]
-                places[new].add(i)
-                changed.add(new)
-        for p in changed - {pair}:
-            heapq.heappush(heap, (-total[p], p))
-    return merges
-
-
-def _join(row, pair, joined):
-    """The row with each occurrence of the pair joined, from left to right."""
-    out, i = [], 0
-    while i < len(row):
-        if i + 1 < len(row) and (row[i], row[i + 1]) == pair:
-            out.append(joined)
-            i += 2
-        else:
-            out.append(row[i])
-            i += 1
-    return out

@@ -1,11 +1,14 @@
-"""Vocabularies of CLIP's tokenizer: the byte alphabet and the files they live in."""
+"""Vocabularies of CLIP's tokenizer: the byte alphabet, the files they live in, and learning one."""
 
 import gzip
 import hashlib
+import heapq
 import json
 import zlib
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -265,3 +268,72 @@ def read_folder(folder):
             return read(folder / name)
     raise FileNotFoundError(f"no tokenizer in {folder}: looked for {', '.join(FILES)}; give one with "
                             "Tokenizer.from_file(path)")
+
+
+def learn_merges(words, count):
+    """The merges that join the most frequent pair, again and again.
+
+    Parameters
+    ----------
+    words : Counter of bytes
+        How often each word occurs; its bytes are ids of byte symbols.
+    count : int
+        Merges wanted; fewer come when every word is one token.
+
+    Returns
+    -------
+    list of (str, str)
+        Ties go to the pair that sorts first. A pair whose join is a token already stays apart.
+
+    References
+    ----------
+    Sennrich et al., Neural machine translation of rare words with subword units. ACL 2016.
+    """
+    symbols = list(BYTE_SYMBOLS.values())
+    rows, weight = [], []
+    for word, n in sorted(words.items()):
+        row = [symbols[i] for i in word]
+        row[-1] += SUFFIX
+        rows.append(row)
+        weight.append(n)
+    total, places = Counter(), defaultdict(set)
+    for i, row in enumerate(rows):
+        for pair in pairwise(row):
+            total[pair] += weight[i]
+            places[pair].add(i)
+    heap = [(-n, pair) for pair, n in total.items()]
+    heapq.heapify(heap)
+    merges, known = [], set()
+    while heap and len(merges) < count:
+        n, pair = heapq.heappop(heap)
+        joined = pair[0] + pair[1]
+        if -n != total[pair] or n == 0 or joined in known:
+            continue  # counted anew since, or a token by another way
+        merges.append(pair)
+        known.add(joined)
+        changed = set()
+        for i in places.pop(pair):
+            for old in pairwise(rows[i]):
+                total[old] -= weight[i]
+                changed.add(old)
+            rows[i] = _join(rows[i], pair, joined)
+            for new in pairwise(rows[i]):
+                total[new] += weight[i]
+                places[new].add(i)
+                changed.add(new)
+        for p in changed - {pair}:
+            heapq.heappush(heap, (-total[p], p))
+    return merges
+
+
+def _join(row, pair, joined):
+    """The row with each occurrence of the pair joined, from left to right."""
+    out, i = [], 0
+    while i < len(row):
+        if i + 1 < len(row) and (row[i], row[i + 1]) == pair:
+            out.append(joined)
+            i += 2
+        else:
+            out.append(row[i])
+            i += 1
+    return out

@@ -168,13 +168,15 @@ encode_text(const vn_bpe *b, scratch *s, vn_bpe_text *t, int64_t context, int32_
     t->length = (int32_t)n + 1;
 }
 
-/* Texts are cut into at most so many runs, each with scratch of its own, whatever the number of threads. */
-enum { RUNS = 16, RUN_TEXTS = 32 };
+/* Texts are cut into a few runs, each with scratch of its own, whatever the number of threads; long texts into fewer,
+ * so that scratch stays in bounds. */
+enum { RUNS = 16, RUN_TEXTS = 32, RUN_BYTES = 1 << 22 };
 
 static int64_t
-count_runs(int64_t N)
+count_runs(int64_t N, int64_t longest)
 {
-    return VN_MIN(RUNS, (N + RUN_TEXTS - 1) / RUN_TEXTS);
+    int64_t most = VN_MAX(1, VN_MIN(RUNS, RUN_BYTES / (longest + 1)));
+    return VN_MIN(most, (N + RUN_TEXTS - 1) / RUN_TEXTS);
 }
 
 static size_t
@@ -204,7 +206,7 @@ static void
 encode_run(void *arg, int64_t run, int worker)
 {
     const job *j = arg;
-    int64_t runs = count_runs(j->N);
+    int64_t runs = count_runs(j->N, j->longest);
     scratch s = scratch_bind(j->scratch + (size_t)run * scratch_size(j->longest), j->longest);
     (void)worker;
     for (int64_t n = j->N * run / runs; n < j->N * (run + 1) / runs; n++)
@@ -223,12 +225,13 @@ find_longest(const vn_bpe_text *text, int64_t N)
 size_t
 vn_bpe_scratch(const vn_bpe_text *text, int64_t N)
 {
-    return scratch_size(find_longest(text, N)) * (size_t)count_runs(N);
+    int64_t longest = find_longest(text, N);
+    return scratch_size(longest) * (size_t)count_runs(N, longest);
 }
 
 void
 vn_bpe_encode(const vn_bpe *b, vn_bpe_text *text, int64_t N, int64_t context, int32_t *ids, void *room)
 {
     job j = {b, text, room, ids, N, context, find_longest(text, N)};
-    vn_parallel_for(count_runs(N), encode_run, &j);
+    vn_parallel_for(count_runs(N, j.longest), encode_run, &j);
 }
