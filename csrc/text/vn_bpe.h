@@ -12,12 +12,12 @@
 typedef struct vn_bpe vn_bpe; /* never changes once made: threads may share it */
 
 typedef struct vn_bpe_plan {
-    const int32_t *symbol;              /* (512) id of each byte, then of each byte at a word's end; -1: none */
-    const int32_t *merge;               /* (M,3) left, right, and the id of both joined; the first row goes first */
+    const int32_t *symbol; /* (512) id of each byte, then of each byte at a word's end; -1: none */
+    const int32_t *merge;  /* (M,3) left, right, and the id of both joined; the first row goes first */
     int64_t M, vocab;
-    int32_t start, end, unknown;        /* unknown stands for a byte without a symbol */
-    const char *start_text, *end_text;  /* how captions spell the two, in lower case; NULL: they cannot */
-    int fold;                           /* split as OpenAI's pattern does, which ignores case */
+    int32_t start, end, unknown;       /* unknown stands for a byte without a symbol */
+    const char *start_text, *end_text; /* how captions spell the two, in lower case; NULL: they cannot */
+    int fold;                          /* split as OpenAI's pattern does, which ignores case */
 } vn_bpe_plan;
 
 vn_status vn_bpe_init(vn_bpe **bpe, const vn_bpe_plan *plan, vn_error *error);
