@@ -284,17 +284,15 @@ def test_swap_keeps_capital_and_articles():
 
 
 def test_tokens():
-    tail = " a red car under a tree"
-    caption = "dog " * 70 + tail
-
-    class Tokenizer:
-        def __call__(self, texts):
-            return np.array([[hash(w) for w in t.split()[:70]] for t in texts])
-
-    g = text.replace(k=1, concept="color")
-    assert g([caption]).valid.all()
-    r = g([caption], tokenizer=Tokenizer())
-    assert r.reason == [["TOKENS"]] and r.text == [[caption]] and not r.valid.any()
+    tokenizer = vn.Tokenizer.learn(["dog red blue white black car tree under a"] * 9, 600)
+    captions = ["a red car", "dog " * 75 + "and a red car under a tree", "a red dog " + "dog " * 90]
+    g = text.replace(k=2, concept="color")
+    assert g(captions).valid.tolist() == [[1, 1], [0, 0], [1, 1]]  # words beyond the 75th are never edited
+    r = g(captions, tokenizer=tokenizer)
+    assert r.valid.tolist() == [[1, 1], [0, 0], [1, 1]]
+    r = g(captions, tokenizer=lambda texts: tokenizer(texts, context=3))
+    assert r.reason == [["TOKENS"] * 2, ["EMPTY"] * 2, ["TOKENS"] * 2]
+    assert r.text[0] == captions[:1] * 2 and not r.valid.any() and r.kind[0] == ["replace"] * 2
 
 
 def test_exact():

@@ -92,7 +92,7 @@ noun_or_verb(const vn_guess *g, const around *a)
     if (g->verb == VN_PAST)
         return verb || is(a->right, "DU") ? 'V' : 'N';
     if (g->verb == VN_THIRD)
-        return (a->left == 'N' || a->left == 'R') && (verb || (a->right == 'D' && !a->verb_seen)) ? 'V' : 'N';
+        return (a->left == 'N' || a->left == 'R') && (verb || (is(a->right, "DM") && !a->verb_seen)) ? 'V' : 'N';
     if (a->left == 'N' && a->left_form == VN_PLURAL)
         return verb || (is(a->right, "DPR") && !a->verb_seen) ? 'V' : 'N';
     if (a->left == 'N')
@@ -111,8 +111,12 @@ adjective_or_noun(const vn_guess *g, const around *a)
 static int
 choose(const vn_guess *g, const around *a)
 {
+    if (strcmp(g->kinds, "V") == 0 && g->verb == VN_PAST) /* a parked car */
+        return a->right_noun && !is(a->left, "XNURC") ? 'A' : 'V';
+    if (strcmp(g->kinds, "V") == 0 && g->verb != VN_THIRD) /* a dumpling */
+        return a->left == 'D' && !a->right_noun && (a->right == 0 || is(a->right, "PCXVR")) ? 'N' : 'V';
     if (g->kinds[1] == 0 || g->kinds[1] == 'h')
-        return g->kinds[0] == 'V' && g->verb == VN_PAST && a->right_noun && !is(a->left, "XNURC") ? 'A' : g->kinds[0];
+        return g->kinds[0];
     if (can(g, 'P') && a->left == 'D' && (can(g, 'A') || can(g, 'N')))
         return can(g, 'A') && a->right_noun ? 'A' : can(g, 'N') ? 'N' : 'A';
     if (can(g, 'P'))
@@ -196,7 +200,7 @@ vn_words_tag(vn_word *word, vn_span text)
         if (kind == 'T' && a.right != 'V')
             kind = 'P';
         word[i].kind = (int16_t)kind;
-        word[i].form = (int16_t)(kind == 'N' ? g->noun : kind == 'V' ? g->verb : g->other);
+        word[i].form = (int16_t)(kind == 'N' ? (g->noun > VN_EITHER ? VN_BASE : g->noun) : kind == 'V' ? g->verb : g->other);
         word[i].lemma = g->lemma;
         if (kind == 'N' && g->noun == VN_EITHER)
             word[i].form = (int16_t)count(word, i, text.text);

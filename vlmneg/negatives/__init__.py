@@ -1,7 +1,8 @@
 """Negatives: captions that are false of an image but close to what is true."""
 
 from vlmneg.negatives import text
-from vlmneg.negatives.base import Negatives, Result, key
+from vlmneg.negatives.base import Negatives, Result
+from vlmneg.negatives.rules import key
 
 __all__ = ["Negatives", "Result", "get", "key", "names", "text"]
 

@@ -1,37 +1,16 @@
-"""What all negatives share: checks of a call, rules of validity that need Unicode, sums, results."""
+"""What all negatives share: checks of a call, the order of slots, sums, results."""
 
+import functools
 import itertools
-import unicodedata
 import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from vlmneg import _core
+from vlmneg.negatives.rules import REASONS, VALID, check_tokens, check_unicode
 
-REASONS = ("", "EMPTY", "SAME", "REPEAT", "SYMMETRIC", "ABSENT")  # vn_reason of csrc/vn_negative.h
 MAX_K = 16
-
-
-def key(text):
-    """What a caption says, without case, punctuation and spacing: two captions with one key are the same.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    str
-        NFC, lower case, every run of characters other than letters and digits one blank, ends stripped.
-
-    Examples
-    --------
-    >>> key("A  Dog, on a sofa!")
-    'a dog on a sofa'
-    """
-    text = unicodedata.normalize("NFC", text).lower()
-    return " ".join("".join(c if c.isalnum() else " " for c in text).split())
 
 
 @dataclass
@@ -133,7 +112,8 @@ def _by_row(values, name, n):
 class Negatives:
     """What makes negatives of captions: call it, or add two to have the slots of both.
 
-    A subclass has `name`, `k` and either `slot()` (made by the C core) or `draw(request, taken, first)`.
+    A subclass has a `name` and either `slot()`, the parameters of what the C core makes under that name, or
+    `draw(request, taken, first)`, which gives texts, kinds and codes of its slots; taken: the row's negatives so far.
     """
 
     name = ""
@@ -183,8 +163,8 @@ class Negatives:
             Further true captions of the same image, which are never a valid negative.
         samples : list of N Sample, optional
             Their captions are avoided too, and `exact` takes their negatives.
-        tokenizer : Tokenizer, optional
-            A negative whose token ids, cut to the context, are those of its caption is then not valid.
+        tokenizer : callable from list of str to ndarray of shape (n, L), optional
+            A negative whose ids are those of its caption, as when the edit lies behind the context, isn't valid then.
 
         Returns
         -------
@@ -197,30 +177,27 @@ class Negatives:
         """
         request = self._request(captions, seed, visit, ids, avoid, samples)
         n = len(request.captions)
-        text, kind, reason = [[] for _ in range(n)], [[] for _ in range(n)], [[] for _ in range(n)]
-        first = 0
-        for in_core, group in itertools.groupby(self.parts, key=lambda p: hasattr(p, "slot")):
-            group = list(group)
-            taken = tuple(tuple(t for t, r in zip(text[i], reason[i], strict=True) if not r) for i in range(n))
-            if in_core:
-                made = [_draw_in_core(group, request, taken, first)]
-            else:
-                made = [group[0].draw(request, taken, first)]
-            for t, k, r in made:
-                for i in range(n):
-                    text[i] += t[i]
-                    kind[i] += k[i]
-                    reason[i] += r[i]
-            first += sum(p.k for p in group)
-        _check_unicode(request, text, reason)
+        text, kind, code = [[] for _ in range(n)], [[] for _ in range(n)], np.zeros((n, 0), np.uint8)
+        for draw in self._steps():
+            taken = _valid_texts(text, code) if code.shape[1] else None
+            made = draw(request, taken, code.shape[1])
+            text, kind = _beside(text, made[0]), _beside(kind, made[1])
+            code = np.concatenate([code, made[2]], 1)
+        check_unicode(request, text, code)
         if tokenizer is not None:
-            _check_tokens(request, text, reason, tokenizer)
-        for i, caption in enumerate(request.captions):
-            for k, name in enumerate(self.kinds):
-                if reason[i][k]:
-                    text[i][k], kind[i][k] = caption, name
-        valid = np.array([[not r for r in row] for row in reason], np.uint8)
-        return Result(text, valid, kind, reason, list(request.captions))
+            check_tokens(request, text, code, tokenizer)
+        for i, k in np.argwhere(code).tolist():
+            text[i][k], kind[i][k] = request.captions[i], self.kinds[k]
+        reason = np.array(REASONS, object)[code].tolist()
+        return Result(text, (code == VALID).astype(np.uint8), kind, reason, list(request.captions))
+
+    def _steps(self):
+        """What draws the slots, in order; adjacent parts that the C core makes are one call."""
+        steps = []
+        for in_core, parts in itertools.groupby(self.parts, key=lambda p: hasattr(p, "slot")):
+            parts = list(parts)
+            steps += [functools.partial(_draw_in_core, parts)] if in_core else [p.draw for p in parts]
+        return steps
 
     def _request(self, captions, seed, visit, ids, avoid, samples):
         captions = _strings(captions, "captions")
@@ -259,44 +236,20 @@ class Sum(Negatives):
         return " + ".join(map(repr, self.parts))
 
 
+def _beside(left, right):
+    return [a + b for a, b in zip(left, right, strict=True)]
+
+
+def _valid_texts(text, code):
+    rows = zip(text, code.tolist(), strict=True)
+    return tuple(tuple(t for t, c in zip(*row, strict=True) if c == VALID) for row in rows)
+
+
 def _draw_in_core(parts, request, taken, first):
+    """Texts, kinds and codes of adjacent parts, in one call."""
     listed = {name: (i, kinds) for i, (name, _, kinds, _) in enumerate(_core.text_listed())}
-    slots, edits = [], []
-    for p in parts:
-        line, kinds = listed[p.name]
-        for _ in range(p.k):
-            slots.append((line, *p.slot(), first + len(slots)))
-            edits.append(kinds)
-    text, code, edit = _core.text_draw(request.captions, request.avoid, taken if first else None, request.rows,
-                                       request.seed, tuple(slots))
-    code, edit = code.tolist(), edit.tolist()
-    reason = [[REASONS[c] for c in row] for row in code]
-    kind = [[kinds[e] for e, kinds in zip(row, edits, strict=True)] for row in edit]
-    return text, kind, reason
-
-
-def _check_unicode(request, text, reason):
-    """Case and composition beyond ASCII: the core takes such letters as they are, so equal captions can look different
-    to it. They are judged again by `key`; a negative that fails is lost, not drawn again."""
-    for i, caption in enumerate(request.captions):
-        true = (caption, *(request.avoid[i] if request.avoid else ()))
-        if all(map(str.isascii, true)) and all(map(str.isascii, text[i])):
-            continue
-        true, seen = set(map(key, true)), set()
-        for k, made in enumerate(text[i]):
-            if not reason[i][k]:
-                says = key(made)
-                reason[i][k] = "EMPTY" if not says else "SAME" if says in true else "REPEAT" if says in seen else ""
-                seen.add(says)
-
-
-def _check_tokens(request, text, reason, tokenizer):
-    """TOKENS: the edit lies behind the last token. A token holds at least one byte, so short captions cannot fail."""
-    for i, caption in enumerate(request.captions):
-        if len(caption.encode()) < 70:
-            continue
-        slots = [k for k, r in enumerate(reason[i]) if not r]
-        ids = np.asarray(tokenizer([caption] + [text[i][k] for k in slots]))
-        for k, row in zip(slots, ids[1:], strict=True):
-            if (row == ids[0]).all():
-                reason[i][k] = "TOKENS"
+    made_by = [p for p in parts for _ in range(p.k)]
+    slots = tuple((listed[p.name][0], *p.slot(), first + k) for k, p in enumerate(made_by))
+    text, code, edit = _core.text_draw(request.captions, request.avoid, taken, request.rows, request.seed, slots)
+    columns = [np.array(listed[p.name][1], object)[edit[:, k]] for k, p in enumerate(made_by)]
+    return text, np.stack(columns, 1).tolist(), code

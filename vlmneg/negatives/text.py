@@ -1,7 +1,10 @@
 """Negatives made of words: `swap`, `replace`, and `exact`, which come with the data."""
 
+import numpy as np
+
 from vlmneg import _core
-from vlmneg.negatives.base import Negatives, key
+from vlmneg.negatives.base import Negatives
+from vlmneg.negatives.rules import EMPTY, VALID, judge, key
 
 STREAM_EXACT = 19  # reserved in csrc/vn_registry.def
 
@@ -121,28 +124,26 @@ class exact(Negatives):
             raise TypeError(f"kinds must be None, a name or several, got {type(kinds).__name__}")
 
     def draw(self, request, taken, first):
-        """Texts, kinds and reasons of this part's slots."""
+        """Texts, kinds and codes of this part's slots."""
         if request.samples is None:
             raise ValueError("exact takes its negatives from samples; give samples=, one a caption")
-        rows = [self._row(request, i, taken[i], first) for i in range(len(request.captions))]
-        return tuple([list(column) for column in part] for part in zip(*rows, strict=True))
+        rows = [self._row(request, i, taken[i] if taken else (), first) for i in range(len(request.captions))]
+        text, kind, code = zip(*rows, strict=True)
+        return list(text), list(kind), np.array(code, np.uint8)
 
     def _row(self, request, i, taken, first):
         kinds = self.parameters["kinds"]
         kinds = (kinds,) if isinstance(kinds, str) else kinds
         pool = [n for n in request.samples[i].negatives if kinds is None or n[0] in kinds]
         true, seen = set(map(key, (request.captions[i], *request.avoid[i]))), set(map(key, taken))
-        text, kind, reason = [], [], []
+        text, kind, code = [""] * self.k, [""] * self.k, [EMPTY] * self.k
         for k in range(self.k):
-            why, draw = "EMPTY", (first + k) << 16
-            while pool and why:
+            draw = (first + k) << 16
+            while pool and code[k] != VALID:
                 word = _core.philox(request.seed, int(request.rows[i]), draw, STREAM_EXACT)[0]
                 draw += 1
-                what, made = pool.pop(word * len(pool) >> 32)
-                says = key(made)
-                why = "EMPTY" if not says else "SAME" if says in true else "REPEAT" if says in seen else ""
+                kind[k], text[k] = pool.pop(word * len(pool) >> 32)
+                says = key(text[k])
+                code[k] = judge(says, true, seen)
                 seen.add(says)
-            text.append(request.captions[i] if why else made)
-            kind.append("" if why else what)
-            reason.append(why)
-        return text, kind, reason
+        return text, kind, code

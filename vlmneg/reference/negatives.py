@@ -39,6 +39,14 @@ def measures(s, i):
     return s.joined(i + 1) and s.words[i + 1].form == OF
 
 
+def leans(s, i):
+    """Whether word i belongs to the noun after it."""
+    adjective, j = s.words[i].kind == "A", i + 1
+    if adjective and s.kind(j) == "C" and s.words[j].form == MUTUAL:
+        j += 1
+    return s.kind(j) in ("AN" if adjective else "N")
+
+
 def find_spans(s, group):
     """Spans (first, last, form) of a group of words."""
     spans, i = [], 0
@@ -46,7 +54,7 @@ def find_spans(s, group):
         for i, w in enumerate(s.words):
             noun = w.kind == "N" and not measures(s, i) and (group == PLURALS) == (w.form == PLURAL)
             if (noun if group in (NOUN, PLURALS) else w.kind == ("R" if group == ADVERB else "A")):
-                spans.append((i, i, int(w.kind == "N" and s.kind(i + 1) == "N")))
+                spans.append((i, i, int(w.kind != "R" and leans(s, i))))
         return spans
     while i < len(s.words):
         last, j = -1, i
@@ -73,12 +81,13 @@ def article_fits(s, at, first):
 
 def exchangeable(s, a, b, group):
     """VALID, SYMMETRIC or EMPTY for a pair of spans."""
-    if (a[2] != b[2] or key(s.part(*a[:2])) == key(s.part(*b[:2])) or not article_fits(s, a[0], b[0]) or
-            not article_fits(s, b[0], a[0])):
+    if key(s.part(*a[:2])) == key(s.part(*b[:2])):
         return EMPTY
     others = "DN" if group in (PHRASE, NOUN, PLURALS) else ""
     between = s.words[a[1] + 1:b[0]]
-    return SYMMETRIC if all(w.form == MUTUAL or w.kind in others for w in between) else VALID
+    if all(w.form == MUTUAL or w.kind in others for w in between):
+        return SYMMETRIC
+    return VALID if a[2] == b[2] and article_fits(s, a[0], b[0]) and article_fits(s, b[0], a[0]) else EMPTY
 
 
 def opens(s):
@@ -173,6 +182,9 @@ def search(s):
     ends = {w.end: j for j, w in enumerate(s.words)}
     while i < len(s.words):
         begin = s.words[i].begin
+        if s.words[i].kind in "DXUCTM":
+            i += 1
+            continue
         hits = [(ends[begin + len(k.bytes)], k) for k in s.keywords
                 if begin + len(k.bytes) in ends and lower(s.text[begin:begin + len(k.bytes)]) == k.bytes]
         if hits:

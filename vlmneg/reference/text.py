@@ -145,8 +145,12 @@ def choose(g, left, left_form, right, right_noun, verb_seen):
         return kind != "" and kind in kinds
 
     first = g.kinds[0]
+    if g.kinds == "V" and g.verb == PAST:
+        return "A" if right_noun and not within(left, "XNURC") else "V"
+    if g.kinds == "V" and g.verb != THIRD:
+        return "N" if left == "D" and not right_noun and (right == "" or right in "PCXVR") else "V"
     if len(g.kinds) == 1 or g.kinds[1] == "h":
-        return "A" if first == "V" and g.verb == PAST and right_noun and not within(left, "XNURC") else first
+        return first
     if can("P") and left == "D" and (can("A") or can("N")):
         return "A" if can("A") and right_noun else "N" if can("N") else "A"
     if can("P"):
@@ -163,7 +167,7 @@ def choose(g, left, left_form, right, right_noun, verb_seen):
         if g.verb in (ING, PAST):
             return "V" if first == "V" or within(right, "DU") else "N"
         if g.verb == THIRD:
-            return "V" if within(left, "NR") and (first == "V" or right == "D" and not verb_seen) else "N"
+            return "V" if within(left, "NR") and (first == "V" or within(right, "DM") and not verb_seen) else "N"
         if left == "N" and left_form == PLURAL:
             return "V" if first == "V" or within(right, "DPR") and not verb_seen else "N"
         if left == "N":
@@ -197,7 +201,7 @@ def tag(text, lexicon):
         if kind == "T" and right != "V":
             kind = "P"
         w.kind, w.lemma = kind, g.lemma
-        w.form = g.noun if kind == "N" else g.verb if kind == "V" else g.other
+        w.form = (BASE if g.noun > EITHER else g.noun) if kind == "N" else g.verb if kind == "V" else g.other
         if kind == "N" and g.noun == EITHER:
             w.form = count(text, words, i)
         if kind == "C":

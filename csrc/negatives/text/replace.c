@@ -153,6 +153,8 @@ search(found *list, const vn_sentence *in)
     int count = 0;
     for (int i = 0; i < in->words; i++) {
         found f = {i, -1, 0, 0, 0, 0};
+        if (is(in->word[i].kind, "DXUCTM")) /* no keyword starts with one of these */
+            continue;
         const char *word = in->text.text + in->word[i].begin;
         int bytes = in->word[i].end - in->word[i].begin;
         for (int at = seek(word, bytes); at < LINES && order(at, word, bytes) == 0; at++) {

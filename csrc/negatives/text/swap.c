@@ -56,7 +56,17 @@ add(spans *s, int first, int last, int form)
     s->span[s->count++] = made;
 }
 
-/* one word; the nouns that only describe another ("street" in "street light") change places among themselves */
+/* 1 when word i belongs to the noun after it: "street" in "street light", "red" in "a red or blue bus" */
+static int
+leans(const vn_sentence *in, int i)
+{
+    int adjective = in->word[i].kind == 'A', j = i + 1;
+    if (adjective && joined(in, j) && in->word[j].kind == 'C' && in->word[j].form == VN_MUTUAL)
+        j++;
+    return joined(in, j) && is(in->word[j].kind, adjective ? "AN" : "N");
+}
+
+/* One word; nouns and adjectives that lean on a noun change places among themselves. */
 static void
 find_single(spans *s, const vn_sentence *in, int class)
 {
@@ -65,7 +75,7 @@ find_single(spans *s, const vn_sentence *in, int class)
         if ((class == NOUN && kind == 'N' && !plural && !measures(in, i)) ||
             (class == PLURAL && kind == 'N' && plural && !measures(in, i)) || (class == ADVERB && kind == 'R') ||
             (class == ADJECTIVE && kind == 'A'))
-            add(s, i, i, kind == 'N' && joined(in, i + 1) && in->word[i + 1].kind == 'N');
+            add(s, i, i, kind != 'R' && leans(in, i));
     }
 }
 
@@ -130,10 +140,12 @@ symmetric(const vn_sentence *in, span a, span b, int class)
 static vn_reason
 fits(const vn_sentence *in, span a, span b, int class)
 {
-    if (a.form != b.form || vn_key_equal(part(in, a.first, a.last), part(in, b.first, b.last)) ||
-        !article_fits(in, a.first, b.first) || !article_fits(in, b.first, a.first))
+    if (vn_key_equal(part(in, a.first, a.last), part(in, b.first, b.last)))
         return VN_EMPTY;
-    return symmetric(in, a, b, class) ? VN_SYMMETRIC : VN_VALID;
+    if (symmetric(in, a, b, class))
+        return VN_SYMMETRIC;
+    int agree = a.form == b.form && article_fits(in, a.first, b.first) && article_fits(in, b.first, a.first);
+    return agree ? VN_VALID : VN_EMPTY;
 }
 
 /* 1 when the text opens with a capital that is there because it opens the text */

@@ -1,0 +1,58 @@
+"""When a negative is valid: what the C core leaves to Unicode and to the tokenizer."""
+
+import unicodedata
+
+import numpy as np
+
+# vn_reason of csrc/vn_negative.h, and one that needs a tokenizer
+REASONS = ("", "EMPTY", "SAME", "REPEAT", "SYMMETRIC", "ABSENT", "TOKENS")
+VALID, EMPTY, SAME, REPEAT, SYMMETRIC, ABSENT, TOKENS = range(7)
+
+
+def key(text):
+    """What a caption says, without case, punctuation and spacing: two captions with one key are the same.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        NFC, lower case, every run of characters other than letters and digits one blank, ends stripped.
+
+    Examples
+    --------
+    >>> key("A  Dog, on a sofa!")
+    'a dog on a sofa'
+    """
+    text = unicodedata.normalize("NFC", text).lower()
+    return " ".join("".join(c if c.isalnum() else " " for c in text).split())
+
+
+def judge(says, true, seen):
+    """Code of a negative with this key, given the keys of what is true and of earlier slots."""
+    return EMPTY if not says else SAME if says in true else REPEAT if says in seen else VALID
+
+
+def check_unicode(request, text, code):
+    """Case and composition beyond ASCII: the core takes such letters as they are, so equal captions can look different
+    to it. They are judged again by `key`; a negative that fails is lost, not drawn again."""
+    plain = str.isascii
+    for i, caption in enumerate(request.captions):
+        if plain(caption) and all(map(plain, text[i])) and (not request.avoid or all(map(plain, request.avoid[i]))):
+            continue
+        true, seen = set(map(key, (caption, *(request.avoid[i] if request.avoid else ())))), set()
+        for k, made in enumerate(text[i]):
+            if code[i, k] == VALID:
+                says = key(made)
+                code[i, k] = judge(says, true, seen)
+                seen.add(says)
+
+
+def check_tokens(request, text, code, tokenizer):
+    """TOKENS: the model would not see the edit."""
+    n, k = code.shape
+    own = np.asarray(tokenizer(list(request.captions)))
+    made = np.asarray(tokenizer([t for row in text for t in row])).reshape(n, k, -1)
+    code[(code == VALID) & (made == own[:, None]).all(2)] = TOKENS
