@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PROGRAMS = {"test_text": ("core", "text")}  # program: folders of csrc that it needs
+# program: folders of csrc that it needs
+PROGRAMS = {"test_text": ("core", "text"), "test_negatives": ("core", "text", "negatives")}
 FLAGS = "-std=c11 -g -O1 -Wall -Wextra -Wshadow -Wpedantic -Wmissing-prototypes -Wstrict-prototypes -Werror".split()
 
 pytestmark = pytest.mark.slow
