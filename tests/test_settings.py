@@ -1,0 +1,108 @@
+"""Settings files, key=value, and the sentence for each that doesn't fit."""
+
+import json
+
+import pytest
+
+from vlmneg import settings
+from vlmneg.settings import SettingsError
+
+FILE = """
+out = "runs/x"
+model = "tiny"
+negatives = ["swap", { name = "replace", k = 2 }]
+[data]
+kind = "scenes"
+n = 64
+[train]
+batch = 16
+lr = 3e-4
+"""
+
+
+def read(tmp_path, text=FILE, *assignments):
+    path = tmp_path / "run.toml"
+    path.write_text(text)
+    return settings.run_settings(settings.override(settings.read_table(path), assignments))
+
+
+def test_file(tmp_path):
+    wanted = read(tmp_path)
+    assert wanted.out == "runs/x" and wanted.model == {"preset": "tiny"} and wanted.data == {"kind": "scenes", "n": 64}
+    assert wanted.negatives == ["swap", {"name": "replace", "k": 2}]
+    assert (wanted.train.batch, wanted.train.lr, wanted.train.epochs) == (16, 3e-4, 1)
+
+
+def test_override(tmp_path):
+    wanted = read(tmp_path, FILE, "train.lr=1e-3", "train.betas=[0.8, 0.9]", "model.image_size=32", "out=runs/y=z",
+                  "data.n=8", "objective=negclip", "negatives=[]", "train.augment=false", "train.warmup=3")
+    assert wanted.train.lr == 1e-3 and wanted.train.betas == (0.8, 0.9) and wanted.train.warmup == 3
+    assert wanted.model == {"preset": "tiny", "image_size": 32}
+    assert wanted.out == "runs/y=z" and wanted.data["n"] == 8 and wanted.objective == "negclip"
+    assert wanted.negatives == [] and wanted.train.augment is False
+
+
+def test_override_leaves_its_argument():
+    table = {"train": {"lr": 1.0}}
+    settings.override(table, ["train.lr=2.0"])
+    assert table == {"train": {"lr": 1.0}}
+
+
+def test_json_round_trip(tmp_path):
+    wanted = read(tmp_path, FILE, "train.steps=7")
+    path = tmp_path / "run.json"
+    path.write_text(settings.as_json(wanted))
+    assert settings.run_settings(settings.read_table(path)) == wanted
+    assert json.loads(path.read_text())["train"]["clip_norm"] is None
+
+
+@pytest.mark.parametrize("assignment, sentence", [
+    ("train.bacth=8", "unknown key train.bacth: did you mean train.batch?"),
+    ("lr=1", "unknown key lr: did you mean train.lr?"),
+    ("wieght_decay=1", "unknown key wieght_decay: did you mean train.weight_decay?"),
+    ("trian.lr=1", "unknown key trian: did you mean train?"),
+    ("zzz=1", "unknown key zzz: known are data, model, negatives, objective, out, train"),
+    ("train.batch=0", "train.batch must be at least 1, got 0"),
+    ("train.batch=2.5", "train.batch must be an integer, got 2.5"),
+    ("train.batch=true", "train.batch must be an integer, got True"),
+    ("train.lr=fast", "train.lr must be a number, got 'fast'"),
+    ("train.lr=nan", "train.lr must be finite, got nan"),
+    ("train.eps=0", "train.eps must be above 0, got 0.0"),
+    ("train.seed=-1", "train.seed must be in [0, 18446744073709551615], got -1"),
+    ("train.steps=often", "train.steps must be an integer or left out, got 'often'"),
+    ("train.schedule=linear", "train.schedule must be one of cosine, constant, got 'linear'"),
+    ("train.betas=0.9", "train.betas must be two numbers, got 0.9"),
+    ("train.betas=[0.9, 1.0]", "train.betas must be two numbers in [0, 1), got [0.9, 1.0]"),
+    ("train=3", "train must be a table, got 3"),
+    ("out=3", "out must be a string, got 3"),
+    ("model.image_size.x=3", "model.image_size.x can't be set: image_size is no table"),
+    ("batch", "expected key=value, as in train.lr=1e-4, got 'batch'"),
+    ("=3", "expected key=value, as in train.lr=1e-4, got '=3'"),
+])
+def test_refused(tmp_path, assignment, sentence):
+    text = FILE.replace('model = "tiny"', "model = { image_size = 32 }")
+    with pytest.raises(SettingsError) as refused:
+        read(tmp_path, text, assignment)
+    assert str(refused.value) == sentence
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(SettingsError, match="no settings file nothing.toml, and no recipe of that name.*negclip"):
+        settings.read_table("nothing.toml")
+    path = tmp_path / "bad.toml"
+    path.write_text("[train\nlr = 1")
+    with pytest.raises(SettingsError, match=r"bad.toml can't be read: .*line 1"):
+        settings.read_table(path)
+    path.write_bytes(b"a = '\xff'")
+    with pytest.raises(SettingsError, match="can't be read"):
+        settings.read_table(path)
+    path = tmp_path / "list.json"
+    path.write_text("[1]")
+    with pytest.raises(SettingsError, match="must hold a table"):
+        settings.read_table(path)
+
+
+def test_recipes_are_sound():
+    assert {"negclip", "photos", "scenes"} <= set(settings.recipes())
+    for name in settings.recipes():
+        assert settings.run_settings(settings.read_table(name)).out == f"runs/{name}"

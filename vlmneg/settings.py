@@ -1,0 +1,236 @@
+"""Settings of a run: frozen dataclasses, read from TOML, overridden by key=value, refused where they don't fit."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import difflib
+import json
+import math
+import sys
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+class SettingsError(ValueError):
+    """A setting that is unknown, of the wrong type or out of range."""
+
+
+def ranged(default: Any, low: float = -math.inf, high: float = math.inf, above: float = -math.inf,
+           choices: tuple[str, ...] = ()) -> Any:
+    """A dataclass field with its default and range: low <= value <= high, value > above, or one of choices."""
+    return dataclasses.field(default=default, metadata={"low": low, "high": high, "above": above, "choices": choices})
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainSettings:
+    """Keyword arguments of `vlmneg.train`, with their ranges."""
+
+    batch: int = ranged(32, low=1)
+    epochs: int = ranged(1, low=1)
+    steps: int | None = ranged(None, low=1)
+    lr: float = ranged(1e-5, low=0)
+    weight_decay: float = ranged(0.1, low=0)
+    betas: tuple[float, float] = (0.9, 0.98)
+    eps: float = ranged(1e-6, above=0)
+    clip_norm: float | None = ranged(None, above=0)
+    warmup: int | None = ranged(None, low=0)
+    schedule: str = ranged("cosine", choices=("cosine", "constant"))
+    augment: bool = True
+    seed: int = ranged(0, low=0, high=2**64 - 1)
+    save_every: int | None = ranged(None, low=1)
+    keep: int = ranged(2, low=1)
+    workers: int = ranged(2, low=1, high=64)
+
+    def __post_init__(self) -> None:
+        for name, value in checked(self, "").items():
+            object.__setattr__(self, name, value)
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise SettingsError(f"betas must be two numbers in [0, 1), got {list(self.betas)}")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunSettings:
+    """What `vlmneg train` reads: where results go, the model, the data, what is trained, how."""
+
+    out: str = "runs/train"
+    model: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"preset": "tiny"})
+    data: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"kind": "scenes", "n": 4096})
+    objective: str | Mapping[str, Any] | list = "infonce"
+    negatives: list = dataclasses.field(default_factory=list)
+    train: TrainSettings = dataclasses.field(default_factory=TrainSettings)
+
+
+def checked(settings: Any, prefix: str) -> dict[str, Any]:
+    """Values of a settings dataclass by name, each of its declared type and in its range."""
+    hints = typing.get_type_hints(type(settings))
+    return {f.name: check_value(prefix + f.name, getattr(settings, f.name), hints[f.name], f.metadata)
+            for f in dataclasses.fields(settings)}
+
+
+def check_value(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any:
+    """The value as the type that hint names, or SettingsError with a sentence."""
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if value is None and type(None) in options:
+        return None
+    kind = options[0]
+    if kind == tuple[float, float]:
+        if not isinstance(value, (list, tuple)) or len(value) != 2:
+            raise SettingsError(f"{name} must be two numbers, got {value!r}")
+        return tuple(check_value(name, v, float, {}) for v in value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    kind_name = {int: "an integer", float: "a number", bool: "true or false", str: "a string"}[kind]
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise SettingsError(f"{name} must be {kind_name}{' or left out' if len(options) > 1 else ''}, got {value!r}")
+    if limits.get("choices") and value not in limits["choices"]:
+        raise SettingsError(f"{name} must be one of {', '.join(limits['choices'])}, got {value!r}")
+    if kind in (int, float):
+        _check_range(name, value, limits)
+    return value
+
+
+def _check_range(name: str, value: float, limits: Mapping[str, Any]) -> None:
+    if not math.isfinite(value):
+        raise SettingsError(f"{name} must be finite, got {value}")
+    low, high, above = (limits.get(k, d) for k, d in (("low", -math.inf), ("high", math.inf), ("above", -math.inf)))
+    if value <= above:
+        raise SettingsError(f"{name} must be above {above}, got {value}")
+    if value < low or value > high:
+        limit = f"at least {low}" if high == math.inf else f"in [{low}, {high}]"
+        raise SettingsError(f"{name} must be {limit}, got {value}")
+
+
+def check_keys(given: Iterable[str], known: Iterable[str], prefix: str = "", elsewhere: Iterable[str] = ()) -> None:
+    """Refuse a key that isn't known, naming the nearest; elsewhere are full names of other sections."""
+    known, elsewhere = sorted(known), sorted(elsewhere)
+    for key in given:
+        if key in known:
+            continue
+        near = [prefix + k for k in difflib.get_close_matches(key, known, 1, 0.5)]
+        near = near or [k for k in elsewhere if k.rpartition(".")[2] == key]
+        near = near or [k for k in difflib.get_close_matches(prefix + key, elsewhere, 1, 0.5)]
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(prefix + k for k in known)}"
+        raise SettingsError(f"unknown key {prefix + key}: {hint}")
+
+
+def recipes() -> list[str]:
+    """Names of the settings files that come with the package.
+
+    Examples
+    --------
+    >>> "negclip" in recipes()
+    True
+    """
+    return sorted(p.stem for p in RECIPES.glob("*.toml"))
+
+
+def read_table(path: str | Path) -> dict[str, Any]:
+    """A TOML file, a JSON file, or a recipe of the package by its name, as a dictionary."""
+    file = Path(path)
+    recipe = RECIPES / f"{path}.toml"
+    if not file.is_file() and file.suffix == "" and recipe.is_file():
+        file = recipe
+    if not file.is_file():
+        raise SettingsError(f"no settings file {path}, and no recipe of that name (recipes: {', '.join(recipes())})")
+    try:
+        text = file.read_text(encoding="utf-8")
+        table = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
+    except ValueError as error:
+        raise SettingsError(f"{file} can't be read: {error}") from None
+    if not isinstance(table, dict):
+        raise SettingsError(f"{file} must hold a table of settings, got {type(table).__name__}")
+    return table
+
+
+def override(table: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
+    """A copy of table with each key=value set; keys are dotted, values TOML or plain strings.
+
+    Examples
+    --------
+    >>> override({"train": {"lr": 1e-5}}, ["train.lr=1e-4", "out=runs/b"])
+    {'train': {'lr': 0.0001}, 'out': 'runs/b'}
+    """
+    table = copy.deepcopy(table)
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals or not key.strip():
+            raise SettingsError(f"expected key=value, as in train.lr=1e-4, got {assignment!r}")
+        *folders, last = key.strip().split(".")
+        place = table
+        for folder in folders:
+            if isinstance(place.get(folder), str):   # model = "tiny" in the file, model.image_size=32 beside it
+                place[folder] = {"preset" if folder == "model" else "name": place[folder]}
+            place = place.setdefault(folder, {})
+            if not isinstance(place, dict):
+                raise SettingsError(f"{key.strip()} can't be set: {folder} is no table")
+        place[last] = _literal(value.strip())
+    return table
+
+
+def _literal(text: str) -> Any:
+    try:
+        value = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return value["value"] if set(value) == {"value"} else text
+
+
+def run_settings(table: Mapping[str, Any]) -> RunSettings:
+    """RunSettings of a dictionary as a file gives it; every key and value is checked.
+
+    Raises
+    ------
+    SettingsError
+        An unknown key (the sentence names the nearest), a wrong type, a value out of range.
+
+    Examples
+    --------
+    >>> run_settings({"train": {"batch": 8}}).train.batch
+    8
+    >>> run_settings({"train": {"bacth": 8}})
+    Traceback (most recent call last):
+    vlmneg.settings.SettingsError: unknown key train.bacth: did you mean train.batch?
+    """
+    fields = [f.name for f in dataclasses.fields(RunSettings)]
+    train_names = [f.name for f in dataclasses.fields(TrainSettings)]
+    check_keys(table, fields, "", [f"train.{n}" for n in train_names])
+    values = dict(table)
+    for name in ("model", "data"):
+        if isinstance(values.get(name), str):
+            values[name] = {"preset" if name == "model" else "kind": values[name]}
+    parts = (str, dict, list)
+    kinds: dict[str, Any] = {"out": str, "model": dict, "data": dict, "objective": parts, "negatives": parts,
+                             "train": dict}
+    for name, value in values.items():
+        if not isinstance(value, kinds[name]):
+            raise SettingsError(f"{name} must be {_wanted(kinds[name])}, got {value!r}")
+    if "negatives" in values and not isinstance(values["negatives"], list):
+        values["negatives"] = [values["negatives"]]
+    train = values.pop("train", {})
+    check_keys(train, train_names, "train.")
+    try:
+        return RunSettings(**values, train=TrainSettings(**train))
+    except SettingsError as error:
+        raise SettingsError(f"train.{error}") from None
+
+
+def _wanted(kinds: Any) -> str:
+    names = {str: "a string", dict: "a table", list: "a list"}
+    kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+    return " or ".join(names[k] for k in kinds)
+
+
+def as_json(settings: Any) -> str:
+    """The settings as JSON text; `read_table` reads it back."""
+    return json.dumps(dataclasses.asdict(settings), indent=2, default=str) + "\n"

@@ -1,0 +1,279 @@
+"""The training loop: a generator that yields one record a step and leaves a folder from which it can go on."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import re
+import signal
+import threading
+import time
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import losses, optim
+from .data import Dataset
+from .data.wrap import wrap
+from .loading import Batch, Batches, ahead
+from .progress import Progress
+from .runs import Run
+from .schedule import learning_rate, planned
+from .settings import TrainSettings
+
+ADVICE = "a lower lr or clip_norm may help"
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What one training step did."""
+
+    step: int                     # steps done, so from 1
+    epoch: int                    # pass through the data, from 0
+    loss: float
+    terms: dict[str, float]       # unweighted value of each term
+    accuracy: float | None        # share of valid negatives scored below the caption; None without negatives
+    valid: float | None           # share of negatives that are valid; None without negatives
+    lr: float
+    grad_norm: float              # before clipping
+    logit_scale: float            # the factor, not its logarithm, after the step
+    tokens: int                   # of this step's captions and negatives
+    skipped: int                  # unreadable images so far
+    examples_per_second: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as JSON can hold it.
+
+        Examples
+        --------
+        >>> Record(1, 0, 0.5, {}, None, None, 1e-5, 1.0, 14.3, 20, 0, 8.0).to_dict()["loss"]
+        0.5
+        """
+        return dataclasses.asdict(self)
+
+
+def train(model: Any, data: Sequence, objective: Any = None, negatives: Any = None, *, batch: int = 32,
+          epochs: int = 1, steps: int | None = None, lr: float = 1e-5, weight_decay: float = 0.1,
+          betas: tuple[float, float] = (0.9, 0.98), eps: float = 1e-6, clip_norm: float | None = None,
+          warmup: int | None = None, schedule: str = "cosine", augment: bool = True, seed: int = 0,
+          out: str | Path | None = None, resume: bool = False, save_every: int | None = None, keep: int = 2,
+          workers: int = 2, progress: bool = False) -> Generator[Record, None, None]:
+    """Train a CLIP in place, yielding one record a step.
+
+    What a step computes depends on (seed, step) and the data alone, so a run that was stopped and goes on with
+    `resume=True` reaches the same bits as one that wasn't. Leaving the loop, Ctrl-C or an error writes a checkpoint of
+    the last completed step into `out`.
+
+    Parameters
+    ----------
+    model : Clip
+        Trained in place. Needs a tokenizer.
+    data : Dataset or sequence
+        Pictures with their captions, as from `vlmneg.data`, or what `vlmneg.data.wrap` takes.
+    objective : Objective or str, optional
+        As from `vlmneg.losses`, or its name; InfoNCE by default.
+    negatives : TextNegatives, optional
+        As from `vlmneg.negatives.text`: called with each batch's captions.
+    batch : int
+        Pictures a step, at least 1. The last samples of an epoch, too few for a batch, are left out; a data set smaller
+        than a batch is one batch.
+    epochs : int
+        Passes through the data, at least 1.
+    steps : int, optional
+        Steps in all, instead of epochs.
+    lr : float
+        Highest learning rate.
+    weight_decay : float
+        Decoupled decay of matrices and tables, as open_clip has it.
+    betas : tuple of two floats in [0, 1)
+        AdamW's averages.
+    eps : float
+        AdamW's epsilon, above 0.
+    clip_norm : float, optional
+        Largest norm of all gradients together.
+    warmup : int, optional
+        Steps of linear warm-up; by default 5% of all, at most 50.
+    schedule : {"cosine", "constant"}
+        Learning rate after warm-up: half a cosine down to 0, or constant.
+    augment : bool
+        Random resized crops of 90 to 100% of the area; False crops the centre.
+    seed : int in [0, 2**64)
+        Of order, captions, crops and negatives.
+    out : str or Path, optional
+        Folder for config.json, metrics.jsonl and checkpoints; without it nothing is written.
+    resume : bool
+        Go on with the run that `out` holds; with none there, start it.
+    save_every : int, optional
+        Steps between checkpoints; by default ten in a run, but not closer than 50 steps.
+    keep : int
+        Newest checkpoints kept, at least 1.
+    workers : int
+        Threads that decode pictures.
+    progress : bool
+        Show a bar where the standard error stream is a terminal.
+
+    Returns
+    -------
+    generator of Record
+        Arguments are checked at the call; the work starts with the first record.
+
+    Raises
+    ------
+    ValueError
+        A setting out of range, empty data, weights that aren't finite, a resume with another configuration.
+    FileExistsError
+        `out` holds a run already and `resume` is False.
+    FloatingPointError
+        Loss or gradient is no longer finite; the last sound checkpoint stays.
+
+    References
+    ----------
+    Loshchilov and Hutter, Decoupled weight decay regularization, ICLR 2019.
+
+    Examples
+    --------
+    >>> import vlmneg as vn
+    >>> data = vn.data.scenes(16, seed=0)
+    >>> tokenizer = vn.Tokenizer.learn(data.captions(), 600)
+    >>> model = vn.Clip(vn.ClipConfig.tiny(vocab=tokenizer.vocab_size), seed=0, tokenizer=tokenizer)
+    >>> [record.step for record in vn.train(model, data, batch=8, epochs=2, lr=1e-3)]
+    [1, 2, 3, 4]
+    """
+    settings = TrainSettings(batch=batch, epochs=epochs, steps=steps, lr=lr, weight_decay=weight_decay, betas=betas,
+                             eps=eps, clip_norm=clip_norm, warmup=warmup, schedule=schedule, augment=augment, seed=seed,
+                             save_every=save_every, keep=keep, workers=workers)
+    _check(model, data, negatives)
+    if isinstance(objective, str):
+        objective = losses.get(objective)
+    settings = planned(settings, len(data))
+    run = None
+    if out is not None:
+        config = {"train": dataclasses.asdict(settings), "model": dataclasses.asdict(model.config),
+                  "tokenizer": model.tokenizer.hash, "objective": _described(objective),
+                  "negatives": _described(negatives), "data": {"length": len(data)}}
+        free = {"train.epochs", "train.save_every", "train.keep", "train.workers"}
+        run = Run.open(out, config, keep, resume, free | ({"train.steps"} if schedule == "constant" else set()))
+    return _steps(model, data, objective, negatives, settings, run, progress)
+
+
+def _steps(model: Any, data: Sequence, objective: Any, negatives: Any, plan: TrainSettings, run: Run | None,
+           progress: bool) -> Generator[Record, None, None]:
+    optimizer = optim.AdamW(lr=plan.lr, weight_decay=plan.weight_decay, betas=plan.betas, eps=plan.eps,
+                            clip_norm=plan.clip_norm)
+    if run:
+        run.restore(model, optimizer)
+        run.begin()
+    step = run.step if run else 0
+    assert plan.steps and plan.save_every
+    batches = _batches(model, data, negatives, plan)
+    coming = ahead(batches, step, plan.steps)
+    bar = Progress(plan.steps, "training", start=step, show=None if progress else False)
+    try:
+        _reserve(model, data, batches.batch, negatives)
+        while step < plan.steps:
+            began = time.perf_counter()
+            batch = next(coming)
+            result = model.loss(batch.pixels, batch.captions, negatives=batch.negatives, valid=batch.valid,
+                                group=batch.group, objective=objective, backward=True)
+            if not math.isfinite(result.loss):
+                raise FloatingPointError(f"step {step + 1}: the loss is {result.loss}; {ADVICE}")
+            with undisturbed():
+                rate = learning_rate(plan, step)
+                norm = _updated(optimizer, model, rate, step)
+                step += 1
+                record = _record(step, batch, result, rate, norm, model, time.perf_counter() - began)
+                if run:
+                    run.write(record.to_dict())
+                    if step % plan.save_every == 0:
+                        run.save(step, model, optimizer)
+            bar.add(loss=record.loss, acc=record.accuracy, img_s=record.examples_per_second)
+            yield record
+    finally:
+        with undisturbed():
+            coming.close()
+            batches.close()
+            bar.close()
+            if run:
+                if step > run.step and not spoilt(model):
+                    run.save(step, model, optimizer)
+                run.close()
+
+
+def _updated(optimizer: Any, model: Any, rate: float, step: int) -> float:
+    try:
+        return optimizer.update(model, lr=rate)
+    except ValueError as error:
+        raise FloatingPointError(f"step {step + 1}: {error}; {ADVICE}") from None
+
+
+def _batches(model: Any, data: Sequence, negatives: Any, plan: TrainSettings) -> Batches:
+    config = model.config
+    augment = {"mean": config.mean, "std": config.std} if plan.augment else None
+    return Batches(data, batch=plan.batch, seed=plan.seed, size=config.image_size, preprocess=model.preprocess,
+                   tokenizer=model.tokenizer, context=config.context, negatives=negatives, augment=augment,
+                   workers=plan.workers)
+
+
+def _record(step: int, batch: Batch, result: Any, rate: float, norm: float, model: Any, seconds: float) -> Record:
+    return Record(step=step, epoch=batch.epoch, loss=float(result.loss),
+                  terms={k: float(v) for k, v in result.terms.items()},
+                  accuracy=None if batch.valid is None or not batch.valid.any() else float(result.accuracy),
+                  valid=None if batch.valid is None else float(batch.valid.mean()),
+                  lr=rate, grad_norm=float(norm), logit_scale=math.exp(model.logit_scale), tokens=int(result.tokens),
+                  skipped=batch.skipped, examples_per_second=len(batch.captions) / seconds)
+
+
+def _reserve(model: Any, data: Any, batch: int, negatives: Any) -> None:
+    """Size the workspace for the largest batch: negatives are taken to be at most 8 tokens longer than any caption."""
+    captions = batch * (1 + (negatives.k if negatives is not None else 0))
+    longest = model.config.context
+    if isinstance(data, Dataset):           # other people's may decode a picture for each caption
+        offsets = model.tokenizer.pack(data.captions(), context=longest)[1]
+        longest = min(longest, int(np.diff(offsets).max()) + 8)
+    model.reserve(batch, captions, tokens=captions * longest)
+
+
+def _check(model: Any, data: Any, negatives: Any) -> None:
+    if len(wrap(data)) == 0:
+        raise ValueError("data is empty: training needs at least one picture with a caption")
+    if negatives is not None and not callable(negatives):
+        raise TypeError("negatives must be callable, as vlmneg.negatives.text.swap(), "
+                        f"got {type(negatives).__name__}")
+    _ = model.tokenizer                     # found now, or an error that says how to give one
+    name = spoilt(model)
+    if name:
+        raise ValueError(f"weight {name} isn't finite; load a sound checkpoint")
+
+
+def spoilt(model: Any) -> str | None:
+    """The name of a weight that holds NaN or infinity, or None."""
+    for name, weight in model.state_dict().items():
+        if not (np.isfinite(weight.min()) and np.isfinite(weight.max())):
+            return name
+    return None
+
+
+def _described(part: Any) -> str | None:
+    """An objective or negatives as config.json names it, without addresses."""
+    return None if part is None else re.sub(r" at 0x[0-9a-f]+", "", repr(part))
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back until the block's end, so that no step or checkpoint is left half done."""
+    held: list[tuple[int, Any]] = []
+    old: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in map(int, (signal.SIGINT, signal.SIGTERM)):
+            if callable(signal.getsignal(number)):
+                old[number] = signal.signal(number, lambda *arrived: held.append(arrived))
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+        for number, frame in held[:1]:
+            old[number](number, frame)
