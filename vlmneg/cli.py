@@ -1,0 +1,215 @@
+"""The command `vlmneg`: parses, calls one public function per subcommand, and turns errors into one line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+from typing import Any, NoReturn
+
+from . import __version__
+from .benchmarks import names
+from .settings import SettingsError, recipes
+
+EXAMPLES = {
+    "": """examples:
+  vlmneg demo                                    hard negatives at work, in under two minutes
+  vlmneg train negclip model=clip-vit-base-patch32 data.captions=captions.json data.images=images
+  vlmneg eval runs/negclip sugarcrepe --annotations sugarcrepe --images val2017
+  vlmneg COMMAND --help                          what a command takes""",
+    "demo": """example:
+  vlmneg demo --out demo && open demo/report.html""",
+    "train": """examples:
+  vlmneg train scenes                            a recipe of the package, on drawn scenes
+  vlmneg train my.toml train.lr=1e-4 out=runs/b  a file of yours, two settings changed
+  vlmneg train negclip model=clip-vit-base-patch32 data.captions=captions.json data.images=images
+  vlmneg train my.toml out=runs/b --resume       go on after an interruption, to the same bits
+
+A key is dotted as in TOML (model.image_size=64), a value is TOML or a plain string. The run's folder gets run.json (all
+settings), config.json, metrics.jsonl (one record a step) and checkpoints/.""",
+    "eval": """examples:
+  vlmneg eval runs/a sugarcrepe --annotations sugarcrepe --images val2017 --out runs/a/sugarcrepe
+  vlmneg eval clip-vit-base-patch32 retrieval --captions captions.json --images images
+
+MODEL is a checkpoint's folder, a run's folder (its newest checkpoint) or hf-hub:org/name.""",
+    "convert": """examples:
+  vlmneg convert clip-vit-base-patch32 clip-open --layout open_clip
+  vlmneg convert ViT-B-32.pt clip-b32 --activation quick_gelu""",
+    "info": """example:
+  vlmneg info --json""",
+}
+FAILURES = (ValueError, TypeError, OSError, RuntimeError, ArithmeticError, MemoryError, ImportError)
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def parser() -> Parser:
+    """The command line's grammar."""
+    top = Parser(prog="vlmneg", description="Make hard negatives, train CLIP with them, measure what it understands.",
+                 epilog=EXAMPLES[""], formatter_class=argparse.RawDescriptionHelpFormatter)
+    top.add_argument("--version", action="version", version=f"vlmneg {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, summary: str) -> argparse.ArgumentParser:
+        part = commands.add_parser(name, help=summary, description=summary, epilog=EXAMPLES[name],
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+        part.add_argument("--threads", type=_positive, metavar="N", help="threads to use; default: physical cores")
+        part.add_argument("--json", action="store_true", help="print JSON for machines")
+        return part
+
+    demo = command("demo", "Train a small CLIP with and without hard negatives and show the difference.")
+    demo.add_argument("--out", default="vlmneg-demo", metavar="DIR", help="where results go (default: %(default)s)")
+    demo.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    train = command("train", "Train a CLIP as a TOML file, changed by key=value, says.")
+    train.add_argument("config", metavar="CONFIG", help=f"a TOML or JSON file, or a recipe: {', '.join(recipes())}")
+    train.add_argument("settings", nargs="*", metavar="key=value", help="settings that go before the file's")
+    train.add_argument("--resume", action="store_true", help="go on with the run in the output folder")
+    evaluate = command("eval", "Measure a CLIP.")
+    evaluate.add_argument("model", metavar="MODEL", help="folder of a checkpoint or run")
+    evaluate.add_argument("benchmark", choices=names(), help="what to measure")
+    evaluate.add_argument("--annotations", "--captions", required=True, metavar="PATH",
+                          help="the benchmark's file or folder; for retrieval, captions in COCO's form")
+    evaluate.add_argument("--images", required=True, metavar="DIR", help="folder with the pictures")
+    evaluate.add_argument("--tokenizer", metavar="PATH", help="vocabulary, where the checkpoint has none")
+    evaluate.add_argument("--activation", choices=("quick_gelu", "gelu"), help="where the checkpoint doesn't say")
+    evaluate.add_argument("--out", metavar="DIR", help="write summary and rows there")
+    convert = command("convert", "Rewrite a checkpoint in another layout.")
+    convert.add_argument("source", metavar="SRC", help="folder, OpenAI's .pt file, or hf-hub:org/name")
+    convert.add_argument("target", metavar="DST", help="folder to write")
+    convert.add_argument("--layout", choices=("transformers", "open_clip"), default="transformers",
+                         help="default: %(default)s")
+    convert.add_argument("--activation", choices=("quick_gelu", "gelu"), help="where the checkpoint doesn't say")
+    command("info", "Say how this vlmneg was built and what it found on this machine.")
+    return top
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The parsed arguments; key=value may stand on both sides of an option."""
+    top = parser()
+    given, rest = top.parse_known_args(arguments)
+    if given.command == "train":
+        given.settings += [word for word in rest if not word.startswith("-")]
+        rest = [word for word in rest if word.startswith("-")]
+    if rest:
+        top.error(f"{given.command} takes no {rest[0]}")
+    return given
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text}")
+    return int(text)
+
+
+def run_demo(given: argparse.Namespace) -> None:
+    from . import demo
+
+    result = demo.run(given.out, seed=given.seed)
+    _say(given, result, f"results are in {given.out}: open {os.path.join(given.out, 'report.html')}")
+
+
+def run_train(given: argparse.Namespace) -> None:
+    from . import experiment, runs, settings
+
+    wanted = settings.run_settings(settings.override(settings.read_table(given.config), given.settings))
+    last = None
+    for last in experiment.train_from(wanted, resume=given.resume, progress=not given.json):
+        if given.json:
+            print(json.dumps(last.to_dict()), flush=True)
+    if given.json:
+        return
+    if last is None:
+        print(f"nothing left to do: the run in {wanted.out} is complete")
+    else:
+        accuracy = "" if last.accuracy is None else f", accuracy on negatives {last.accuracy:.3f}"
+        print(f"step {last.step}: loss {last.loss:.4f}{accuracy}")
+    print(f"results are in {wanted.out}; the checkpoint is {runs.latest_checkpoint(wanted.out)}")
+
+
+def run_eval(given: argparse.Namespace) -> None:
+    from . import evaluation, experiment
+
+    model = experiment.load_model(given.model, given.activation, given.tokenizer)
+    result = evaluation.evaluate(model, given.benchmark, annotations=given.annotations, images=given.images,
+                                 out=given.out)
+    _say(given, dict(result), result.table())
+
+
+def run_convert(given: argparse.Namespace) -> None:
+    from . import checkpoints
+
+    config = checkpoints.convert(given.source, given.target, layout=given.layout, activation=given.activation)
+    _say(given, {"checkpoint": given.target, "layout": given.layout, "config": config.to_dict()},
+         f"written to {given.target}")
+
+
+def run_info(given: argparse.Namespace) -> None:
+    from . import build_info
+
+    facts = build_info()
+    width = max(map(len, facts))
+    lines = (f"{name:{width}}  {' '.join(value) if isinstance(value, list) else value or 'no'}"
+             for name, value in facts.items())
+    _say(given, facts, "\n".join(lines))
+
+
+COMMANDS = {"demo": run_demo, "train": run_train, "eval": run_eval, "convert": run_convert, "info": run_info}
+
+
+def _say(given: argparse.Namespace, facts: Any, text: str) -> None:
+    print(json.dumps(facts, indent=2, default=str) if given.json else text)
+
+
+def _terminate(number: int, frame: Any) -> None:
+    raise SystemExit(128 + number)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        The command's arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        0 done, 1 failed, 2 wrong use, 130 Ctrl-C.
+    """
+    logging.basicConfig(format="vlmneg: %(message)s", level=logging.WARNING)
+    given = None
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        given = parse(arguments)
+        if given.threads:
+            from . import set_num_threads
+
+            set_num_threads(given.threads)
+        COMMANDS[given.command](given)
+        sys.stdout.flush()
+        return 0
+    except KeyboardInterrupt:
+        return _fail("stopped; --resume goes on" if given and given.command == "train" else "stopped", 130)
+    except BrokenPipeError:                 # the reader of our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except FAILURES as error:
+        name = f"vlmneg {given.command}" if given else "vlmneg"
+        message = " ".join(str(error).split()) or type(error).__name__
+        return _fail(f"{name}: {message}", 2 if isinstance(error, SettingsError) else 1)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _fail(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code

@@ -1,0 +1,146 @@
+"""Makes the parts that a run's settings name: data, model, objective and negatives; `train_from` trains with them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from . import data as datasets
+from . import losses
+from .clip import Clip
+from .config import ClipConfig
+from .negatives import text
+from .runs import latest_checkpoint
+from .settings import RunSettings, SettingsError, as_json, check_keys
+from .tokenizer import Tokenizer
+from .training import Record, train
+
+PRESETS = ("tiny", "vit_b_32", "vit_b_16", "vit_l_14")
+LEARNED = 8192                    # tokens that are learned from the captions, unless model.vocab says more or fewer
+NEGATIVES = ("swap", "replace", "exact")
+MODEL_KEYS = ("checkpoint", "activation", "preset", "tokenizer")
+
+
+def train_from(settings: RunSettings, *, resume: bool = False, progress: bool = False) -> Generator[Record, None, None]:
+    """Train as settings say, yielding one record a step; run.json in `settings.out` repeats them.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        As from `vlmneg.settings.run_settings`.
+    resume : bool
+        Go on with the run in `settings.out`, if there is one.
+    progress : bool
+        Show a bar on a terminal.
+
+    Returns
+    -------
+    generator of Record
+
+    Raises
+    ------
+    SettingsError
+        A name that doesn't exist, with the nearest.
+    """
+    data = make_data(settings.data)
+    objective, negatives = make_objective(settings.objective), make_negatives(settings.negatives)
+    model = make_model(settings.model, data, settings.train.seed)
+    records = train(model, data, objective, negatives, **asdict(settings.train), out=settings.out, resume=resume,
+                    progress=progress)
+    folder = Path(settings.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").write_text(as_json(settings), encoding="utf-8")
+    return records
+
+
+def make_data(table: Mapping[str, Any]) -> Any:
+    """The data set that `vlmneg.data.open` makes of a table."""
+    try:
+        return datasets.open(table)
+    except ValueError as error:
+        raise SettingsError(f"data: {error}") from None
+
+
+def make_objective(wanted: str | Mapping[str, Any] | list) -> Any:
+    """The objective of a name, a table {name, weight, ...} or a list of such, which are added up."""
+    if isinstance(wanted, list):
+        if not wanted:
+            raise SettingsError('objective must name at least one term, as objective = "negclip"')
+        first, *others = [make_objective(w) for w in wanted]
+        for other in others:
+            first = first + other
+        return first
+    name, options = _split({"name": wanted} if isinstance(wanted, str) else wanted, "name", "objective", losses.names())
+    weight = options.pop("weight", 1.0)
+    term = _call(getattr(losses, name, None) or losses.get(name), options, "objective.")
+    return term if weight == 1.0 else weight * term
+
+
+def make_negatives(wanted: list) -> Any:
+    """The negatives of a list of names or tables {name, k, ...}, in this order; None for an empty list."""
+    made: Any = None
+    for entry in wanted:
+        name, options = _split({"name": entry} if isinstance(entry, str) else entry, "name", "negatives", NEGATIVES)
+        part = _call(getattr(text, name), options, f"negatives.{name}.")
+        made = part if made is None else made + part
+    return made
+
+
+def make_model(table: Mapping[str, Any], data: Any, seed: int) -> Clip:
+    """A checkpoint's model, or a new one of the preset's sizes; without a named tokenizer it learns its captions'."""
+    sizes = [f.name for f in fields(ClipConfig)]
+    check_keys(table, [*MODEL_KEYS, *sizes], "model.")
+    changes = {k: v for k, v in table.items() if k in sizes}
+    source = table.get("checkpoint")
+    if source is None and table.get("preset") not in (None, *PRESETS):
+        source = table["preset"]                     # model = "folder"
+    if source is not None:
+        if changes:
+            raise SettingsError(f"model.{next(iter(changes))} can't be set: a checkpoint has its own sizes")
+        return load_model(source, table.get("activation"), table.get("tokenizer"))
+    try:
+        config = getattr(ClipConfig, table.get("preset") or "tiny")(**changes)
+        named = table.get("tokenizer")
+        tokenizer = load_tokenizer(named) if named else Tokenizer.learn(data.captions(), changes.get("vocab", LEARNED))
+        config = config.replace(vocab=tokenizer.vocab_size, start=tokenizer.start, end=tokenizer.end)
+    except (ValueError, TypeError) as error:
+        raise SettingsError(f"model: {error}") from None
+    return Clip(config, seed=seed, tokenizer=tokenizer)
+
+
+def load_model(source: str, activation: str | None = None, tokenizer: str | None = None) -> Clip:
+    """The model of a checkpoint folder or hub name, or of the newest checkpoint in a run's folder."""
+    model = Clip.from_pretrained(latest_checkpoint(source) or source, activation=activation)
+    if tokenizer:
+        model.tokenizer = load_tokenizer(tokenizer)
+    return model
+
+
+def load_tokenizer(source: str) -> Tokenizer:
+    """The tokenizer of a file, or of a folder's tokenizer files."""
+    return Tokenizer.from_folder(source) if Path(source).is_dir() else Tokenizer.from_file(source)
+
+
+def _split(table: Mapping[str, Any], key: str, section: str, known: Any) -> tuple[str, dict[str, Any]]:
+    """The name under key, which must be known, and the other entries."""
+    if not isinstance(table, Mapping) or not isinstance(table.get(key), str):
+        raise SettingsError(f"{section} must name its {key}, one of {', '.join(sorted(known))}, got {table!r}")
+    check_keys([table[key]], known, f"{section} ")
+    return table[key], {k: v for k, v in table.items() if k != key}
+
+
+def _call(make: Callable, options: dict[str, Any], prefix: str) -> Any:
+    """make(**options), unknown or missing options refused by name."""
+    parameters = inspect.signature(make).parameters
+    check_keys(options, parameters, prefix)
+    missing = [n for n, p in parameters.items() if p.default is p.empty and n not in options
+               and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    if missing:
+        raise SettingsError(f"{prefix}{missing[0]} must be set")
+    try:
+        return make(**options)
+    except TypeError as error:
+        raise SettingsError(f"{prefix.rstrip('.')}: {error}") from None
