@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 # program: folders of csrc that it needs
-PROGRAMS = {"test_text": ("core", "text"), "test_negatives": ("core", "text", "negatives")}
+PROGRAMS = {"test_text": ("core", "text"), "test_negatives": ("core", "text", "negatives"),
+            "test_scores": ("core", "scores")}
 FLAGS = "-std=c11 -g -O1 -Wall -Wextra -Wshadow -Wpedantic -Wmissing-prototypes -Wstrict-prototypes -Werror".split()
 
 pytestmark = pytest.mark.slow
