@@ -93,11 +93,11 @@ class AdamW:
         rate = self.lr if lr is None else lr
         self._check(rate)
         weights, gradients = model._core.weights(), model._core.gradients()
-        self._take_moments(weights.size)
         norm = math.sqrt(_core.square_sum(gradients))
         if not math.isfinite(norm):
             bad = [name for name, g in model.gradients().items() if not np.isfinite(g).all()]
             raise ValueError(f"the gradients are not finite, weights are unchanged; first: {', '.join(bad[:3])}")
+        self._take_moments(weights.size)
         gain = 1.0
         if self.clip_norm is not None and norm > self.clip_norm:
             gain = self.clip_norm / norm
