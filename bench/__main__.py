@@ -1,0 +1,22 @@
+"""python -m bench PART [options]: runs one comparison and prints its table. Parts: step."""
+
+import argparse
+import sys
+
+from bench import step
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Times a part of vlmneg beside its peers: outputs are compared first, runs are interleaved.",
+        epilog="example: python -m bench step --batch 32 --negatives 1 --pairs 7",
+    )
+    parts = parser.add_subparsers(dest="part", required=True)
+    step.add_arguments(parts.add_parser("step", help="one training step of ViT-B/32 against open_clip's"))
+    arguments = parser.parse_args()
+    return arguments.run(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
