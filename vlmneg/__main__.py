@@ -1,7 +1,7 @@
-"""`python -m vlmneg` is the command `vlmneg`."""
+"""``python -m vlmneg`` is the command line."""
 
 import sys
 
-from .cli import main
+from vlmneg.cli import main
 
 sys.exit(main())
