@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,7 +75,6 @@ class Clip:
             raise TypeError(f"config must be a ClipConfig, such as ClipConfig.tiny(), got {type(config).__name__}")
         self._config = config
         self._tokenizer: Tokenizer | None = None
-        self._folder: Path | None = None  # of the checkpoint, where tokenizer files may lie
         self._core = _core.Model(_sizes(config))
         self._core.start(seed)
         self._weights = _named_views(self._core.weights(), self._core.tensors())
@@ -103,7 +101,9 @@ class Clip:
     def tokenizer(self) -> Tokenizer:
         """The tokenizer of the model; found on first use when none was given."""
         if self._tokenizer is None:
-            self.tokenizer = _find_tokenizer(self._folder)
+            from vlmneg.tokenizer import Tokenizer
+
+            self.tokenizer = Tokenizer.find()
         assert self._tokenizer is not None
         return self._tokenizer
 
@@ -391,9 +391,8 @@ class Clip:
         if activation is not None and activation not in ACTIVATIONS:
             raise ValueError(f'activation must be "quick_gelu" or "gelu", got {activation!r}')
         config, state, extras = checkpoints.load(path, activation=activation, **options)
-        model = cls(config)
+        model = cls(config, tokenizer=extras["tokenizer"])
         model.load_state_dict(state)
-        model._folder = extras["folder"]
         return model
 
     def save_pretrained(self, path: str | os.PathLike, layout: str = "transformers") -> None:
@@ -434,18 +433,6 @@ class Clip:
             reason = f"these weights hold NaN or infinity: {', '.join(bad[:5])}" if bad else "the weights overflow"
             raise ValueError(f"the {tower} embeddings are not finite: {reason}")
         return rows
-
-
-def _find_tokenizer(folder: Path | None) -> Tokenizer:
-    """The tokenizer beside a checkpoint, else the one that can be found."""
-    from vlmneg.tokenizer import Tokenizer
-
-    if folder is not None:
-        try:
-            return Tokenizer.from_folder(folder)
-        except FileNotFoundError:
-            pass
-    return Tokenizer.find()
 
 
 def _sizes(c: ClipConfig) -> tuple[int, ...]:
