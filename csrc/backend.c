@@ -19,4 +19,8 @@ const vn_backend VN_FN(backend) = {
 #undef X
     gemm,
     VN_FN(gemm_builtin),
+    VN_FN(terms),
+    VN_FN(tiles_layout),
+    VN_FN(tiles_statistics),
+    VN_FN(tiles_gradients),
 };

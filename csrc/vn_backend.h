@@ -12,6 +12,7 @@
 #include "core/vn_arena.h"
 #include "core/vn_build.h"
 #include "core/vn_status.h"
+#include "tiles/vn_tiles.h"
 
 typedef struct vn_ctx {
     const struct vn_backend *be; /* the table every operation is called through */
@@ -127,6 +128,10 @@ typedef struct vn_backend {
     void (*gemm)(float *c, const float *a, const float *b, int64_t M, int64_t N, int64_t K, int ta, int tb, int add);
     void (*gemm_builtin)(float *c, int64_t ldc, const float *a, int64_t lda, int ta, const float *b, int64_t ldb,
                          int tb, int64_t M, int64_t N, int64_t K, int add);
+    const vn_term *const *terms; /* in the order of vn_registry.def; ends with NULL */
+    vn_tiles_layout_fn *tiles_layout;
+    vn_tiles_statistics_fn *tiles_statistics;
+    vn_tiles_gradients_fn *tiles_gradients;
 } vn_backend;
 
 #ifdef VN_LEVEL

@@ -14,3 +14,5 @@ from vlmneg import scoring as scoring
 from vlmneg.evaluation import evaluate as evaluate
 from vlmneg.tokenizer import Tokenizer as Tokenizer
 from vlmneg import negatives as negatives
+from vlmneg import images as images
+from vlmneg import losses as losses

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vlmneg import _core, checkpoints
+from vlmneg import _core, checkpoints, images
 from vlmneg.config import ACTIVATIONS, ClipConfig
 
 if TYPE_CHECKING:
@@ -187,8 +187,6 @@ class Clip:
         -------
         ndarray of shape (B, 3, S, S), float32
         """
-        from vlmneg import images
-
         c = self._config
         return images.preprocess(sources, c.image_size, mean=c.mean, std=c.std, **options)
 

@@ -20,7 +20,9 @@
  * adds its types (return 0) and may be NULL work. */
 #define VNPY_FAMILIES(X) \
     X(core)              \
+    X(image)             \
     X(levels)            \
+    X(loss)              \
     X(model)             \
     X(negatives)         \
     X(optim)             \

@@ -1,0 +1,278 @@
+/* Objectives: the table of terms, and _core.Loss, a weighted sum of them with the memory of its last call. */
+#include "vnpy.h"
+
+#include <math.h>
+#include <stdatomic.h>
+
+#include "../tiles/vn_tiles.h"
+#include "../vn_backend.h"
+
+static const char *const twins_choices = "mask|soft|off";
+
+typedef struct loss_object {
+    PyObject_HEAD
+    vn_objective objective;
+    vn_arena arena; /* grows, never shrinks: after the first step of a training nothing is allocated */
+    atomic_flag busy;
+} loss_object;
+
+static PyObject *
+describe_param(const vn_param *p)
+{
+    return Py_BuildValue("(szddds)", p->name, p->choices, p->start, p->low, p->high, p->doc);
+}
+
+static PyObject *
+describe_term(const vn_term *term)
+{
+    static const vn_param twins = {"duplicates", NULL, VN_TWINS_MASK, VN_TWINS_MASK, VN_TWINS_OFF,
+                                   "captions true for another sample's image: left out, further targets, negatives"};
+    vn_param last = twins;
+    PyObject *params = PyList_New(0), *p = NULL;
+    last.choices = twins_choices;
+    for (const vn_param *q = term->params; params != NULL && q->name != NULL; q++) {
+        p = describe_param(q);
+        if (p == NULL || PyList_Append(params, p) < 0)
+            Py_CLEAR(params);
+        Py_XDECREF(p);
+    }
+    p = params != NULL ? describe_param(&last) : NULL;
+    if (p == NULL || PyList_Append(params, p) < 0)
+        Py_CLEAR(params);
+    Py_XDECREF(p);
+    return params != NULL ? Py_BuildValue("(ssN)", term->name, term->doc, params) : NULL;
+}
+
+/* loss_terms() -> list of (name, doc, [(param, choices or None, start, low, high, doc), ...]) */
+static PyObject *
+loss_terms(PyObject *module, PyObject *none)
+{
+    PyObject *list = PyList_New(0);
+    (void)module, (void)none;
+    for (const vn_term *const *term = vn_backend_find(NULL)->terms; list != NULL && *term != NULL; term++) {
+        PyObject *entry = describe_term(*term);
+        if (entry == NULL || PyList_Append(list, entry) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(entry);
+    }
+    return list;
+}
+
+/* One use: (place of the term, weight, the numbers of its parameters, duplicates last). */
+static int
+read_use(PyObject *object, vn_use *use)
+{
+    PyObject *numbers;
+    int term;
+    if (!PyArg_ParseTuple(object, "ifO!;a term is (place, weight, numbers)", &term, &use->weight, &PyTuple_Type,
+                          &numbers))
+        return -1;
+    const vn_term *const *terms = vn_backend_find(NULL)->terms;
+    int count = 0, params = 0;
+    while (terms[count] != NULL)
+        count++;
+    if (term < 0 || term >= count) {
+        PyErr_Format(PyExc_ValueError, "there is no term %d, only %d terms", term, count);
+        return -1;
+    }
+    while (terms[term]->params[params].name != NULL)
+        params++;
+    if (PyTuple_GET_SIZE(numbers) != params + 1) {
+        PyErr_Format(PyExc_ValueError, "%s takes %d numbers, got %zd", terms[term]->name, params + 1,
+                     PyTuple_GET_SIZE(numbers));
+        return -1;
+    }
+    use->term = term;
+    for (int i = 0; i <= params; i++) {
+        float x;
+        if (vnpy_float(PyTuple_GET_ITEM(numbers, i), "a parameter", &x) < 0)
+            return -1;
+        if (i < params)
+            use->param[i] = x;
+        else
+            use->twins = (int)x;
+    }
+    return 0;
+}
+
+static PyObject *
+loss_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    PyObject *uses;
+    if ((kwargs != NULL && PyDict_GET_SIZE(kwargs) > 0) || !PyArg_ParseTuple(args, "O!", &PyTuple_Type, &uses)) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_TypeError, "Loss takes one tuple of terms");
+        return NULL;
+    }
+    if (PyTuple_GET_SIZE(uses) < 1 || PyTuple_GET_SIZE(uses) > VN_MAX_TERMS) {
+        PyErr_Format(PyExc_ValueError, "an objective has 1 to %d terms, got %zd", VN_MAX_TERMS,
+                     PyTuple_GET_SIZE(uses));
+        return NULL;
+    }
+    loss_object *self = (loss_object *)type->tp_alloc(type, 0);
+    if (self == NULL)
+        return NULL;
+    atomic_flag_clear(&self->busy);
+    self->objective.terms = (int)PyTuple_GET_SIZE(uses);
+    for (int i = 0; i < self->objective.terms; i++)
+        if (read_use(PyTuple_GET_ITEM(uses, i), &self->objective.use[i]) < 0) {
+            Py_DECREF(self);
+            return NULL;
+        }
+    return (PyObject *)self;
+}
+
+static void
+loss_dealloc(PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    vn_arena_release(&((loss_object *)object)->arena);
+    type->tp_free(object);
+    Py_DECREF(type);
+}
+
+static vn_status
+compute(const vn_objective *objective, vn_arena *kept, const vn_rows *rows, int backward, vn_record *record,
+        vn_error *error)
+{
+    const vn_backend *be = vn_backend_find(NULL);
+    vn_tiles tiles;
+    vn_arena arena = {0};
+    be->tiles_layout(&tiles, &arena, objective, rows);
+    if (arena.used > kept->size) {
+        vn_arena_release(kept);
+        VN_TRY(vn_arena_reserve(kept, arena.used, error));
+    }
+    arena = *kept;
+    be->tiles_layout(&tiles, &arena, objective, rows);
+    VN_TRY(be->tiles_statistics(&tiles, error));
+    be->tiles_gradients(&tiles, record, backward);
+    return VN_OK;
+}
+
+static PyObject *
+report(const vn_record *r, int terms)
+{
+    PyObject *values = PyTuple_New(terms);
+    for (int i = 0; values != NULL && i < terms; i++) {
+        PyObject *x = PyFloat_FromDouble(r->term[i]);
+        if (x == NULL)
+            Py_CLEAR(values);
+        else
+            PyTuple_SET_ITEM(values, i, x);
+    }
+    if (values == NULL)
+        return NULL;
+    return Py_BuildValue("(dNdLLL)", r->loss, values, r->dlog_scale, (long long)r->rows, (long long)r->valid,
+                         (long long)r->below);
+}
+
+static int
+bind(PyObject *const *args, vn_rows *rows, int backward)
+{
+    vnpy_axes ax = {0};
+    int ok = 1;
+    rows->x[VN_IMAGE] = vnpy_in(args[0], "image", NPY_FLOAT32, "B,E", &ax);
+    if (rows->x[VN_IMAGE] == NULL || (rows->x[VN_TEXT] = vnpy_in(args[1], "text", NPY_FLOAT32, "B,E", &ax)) == NULL)
+        return -1;
+    rows->x[VN_NEG_TEXT] = vnpy_in_or_none(args[2], "neg_text", NPY_FLOAT32, "B,K,E", &ax, &ok);
+    int given = rows->x[VN_NEG_TEXT] != NULL;
+    if (ok)
+        rows->valid = vnpy_in_or_none(args[3], "valid", NPY_UINT8, "B,K", &ax, &ok);
+    if (ok)
+        rows->exists = vnpy_in_or_none(args[4], "rows", NPY_UINT8, "B", &ax, &ok);
+    if (ok)
+        rows->group = vnpy_in_or_none(args[5], "group", NPY_INT64, "B", &ax, &ok);
+    if (ok)
+        rows->text_key = vnpy_in_or_none(args[6], "text_key", NPY_INT64, "B", &ax, &ok);
+    if (ok)
+        rows->neg_key = vnpy_in_or_none(args[7], "neg_key", NPY_INT64, "B,K", &ax, &ok);
+    if (!ok || vnpy_float(args[8], "scale", &rows->scale) < 0)
+        return -1;
+    if (!(rows->scale > 0.0f && isfinite(rows->scale))) {
+        PyErr_Format(PyExc_ValueError, "scale must be a finite number above 0, got %R", args[8]);
+        return -1;
+    }
+    rows->B = vnpy_size(&ax, 'B');
+    rows->E = vnpy_size(&ax, 'E');
+    rows->K = given ? vnpy_size(&ax, 'K') : 0;
+    if (rows->B < 1 || rows->E < 1 || rows->B * VN_MAX(rows->K, 1) > INT32_MAX) {
+        PyErr_Format(PyExc_ValueError, "an objective needs 1 to 2^31 rows of 1 or more numbers, got (%lld, %lld)",
+                     (long long)rows->B, (long long)rows->E);
+        return -1;
+    }
+    if (!backward)
+        return 0;
+    rows->dx[VN_IMAGE] = vnpy_inout(args[9], "dimage", NPY_FLOAT32, "B,E", &ax);
+    if (rows->dx[VN_IMAGE] == NULL || (rows->dx[VN_TEXT] = vnpy_inout(args[10], "dtext", NPY_FLOAT32, "B,E", &ax)) == NULL)
+        return -1;
+    if (given && (rows->dx[VN_NEG_TEXT] = vnpy_inout(args[11], "dneg_text", NPY_FLOAT32, "B,K,E", &ax)) == NULL)
+        return -1;
+    return 0;
+}
+
+/* run(image, text, neg_text, valid, rows, group, text_key, neg_key, scale, dimage, dtext, dneg_text)
+ *     -> (loss, values of the terms, dlog_scale, rows, valid negatives, those below the true caption)
+ * dimage None: no gradients. */
+static PyObject *
+loss_run(PyObject *object, PyObject *const *args, Py_ssize_t n)
+{
+    loss_object *self = (loss_object *)object;
+    vn_rows rows = {0};
+    vn_record record;
+    vn_error error;
+    vn_status status;
+    if (vnpy_count("run", n, 12) < 0)
+        return NULL;
+    int backward = args[9] != Py_None;
+    if (bind(args, &rows, backward) < 0)
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    if (!atomic_flag_test_and_set(&self->busy)) {
+        status = compute(&self->objective, &self->arena, &rows, backward, &record, &error);
+        atomic_flag_clear(&self->busy);
+    } else { /* another thread computes with the same objective */
+        vn_arena own = {0};
+        status = compute(&self->objective, &own, &rows, backward, &record, &error);
+        vn_arena_release(&own);
+    }
+    Py_END_ALLOW_THREADS
+    return status == VN_OK ? report(&record, self->objective.terms) : vnpy_raise(status, &error);
+}
+
+static PyMethodDef loss_methods[] = {
+    {"run", (PyCFunction)(void (*)(void))loss_run, METH_FASTCALL,
+     "run(image, text, neg_text, valid, rows, group, text_key, neg_key, scale, dimage, dtext, dneg_text)"},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot loss_slots[] = {
+    {Py_tp_doc, "A weighted sum of terms, with the memory of its last call."},
+    {Py_tp_new, loss_new},
+    {Py_tp_dealloc, loss_dealloc},
+    {Py_tp_methods, loss_methods},
+    {0, NULL},
+};
+
+static PyType_Spec loss_spec = {
+    .name = "vlmneg._core.Loss",
+    .basicsize = sizeof(loss_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = loss_slots,
+};
+
+PyMethodDef vnpy_loss_methods[] = {
+    {"loss_terms", loss_terms, METH_NOARGS, "loss_terms() -> list of (name, doc, parameters)"},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+vnpy_loss_exec(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &loss_spec, NULL);
+    if (type == NULL)
+        return -1;
+    int status = PyModule_AddType(module, (PyTypeObject *)type);
+    Py_DECREF(type);
+    return status;
+}

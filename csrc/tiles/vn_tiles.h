@@ -1,0 +1,102 @@
+/* The tile engine: an objective is a weighted sum of terms over cosines between sets of unit rows.
+ *
+ * Two passes multiply the same tiles: statistics fold each row and column into a running log-sum-exp, gradients turn
+ * a tile of cosines into dL/dc and that into rows. A block costs four products however many terms read it, and
+ * memory grows with B, not with B^2. Missing rows and invalid slots are never read.
+ *
+ * Order: rows and columns are cut into L groups, L from the number of samples alone. In phase p job l takes row group
+ * l and column group (l + p) mod L: no two jobs of a phase touch the same rows or columns, and every sum has one
+ * order for any number of threads. */
+#ifndef VN_TILES_H
+#define VN_TILES_H
+
+#include "../core/vn_arena.h"
+#include "../vn_term.h"
+
+enum { VN_MAX_TERMS = 16, VN_MAX_BLOCKS = 8, VN_MAX_GROUPS = 64 };
+enum { VN_TILE_ROWS = 128, VN_TILE_COLS = 256, VN_TILE_PITCH = 272 }; /* a pitch that is no power of two */
+
+/* What a caption that is true for another sample's image is to a term. */
+enum { VN_TWINS_MASK, VN_TWINS_SOFT, VN_TWINS_OFF };
+
+typedef struct vn_use {
+    int term, twins; /* place in the registry; VN_TWINS_ */
+    float weight, param[VN_MAX_PARAM];
+} vn_use;
+typedef struct vn_objective {
+    vn_use use[VN_MAX_TERMS];
+    int terms;
+} vn_objective;
+
+/* Unit rows, what is known of them, and room for their gradients (=). Optional arrays are NULL. */
+typedef struct vn_rows {
+    const float *x[VN_SETS]; /* image (B,E), text (B,E), neg_text (B,K,E) */
+    float *dx[VN_SETS];
+    const uint8_t *exists;                      /* (B) 0: padding, takes part in nothing */
+    const uint8_t *valid;                       /* (B,K) 0: slot holds no negative, is never read */
+    const int64_t *group;                       /* (B) equal for samples of one picture */
+    const int64_t *text_key, *neg_key;          /* (B), (B,K) equal for equal captions */
+    int64_t B, K, E;
+    float scale;
+} vn_rows;
+
+typedef struct vn_record {
+    double loss, term[VN_MAX_TERMS]; /* weighted sum; each term unweighted */
+    double dlog_scale;
+    int64_t rows, valid, below; /* samples; their valid negatives; those whose cosine is below the true caption's */
+} vn_record;
+
+/* A live set: rows of vn_rows.x that take part. */
+typedef struct vn_live {
+    const int32_t *row; /* (n) NULL: all */
+    int64_t n, per;     /* rows; rows a sample */
+} vn_live;
+typedef struct vn_running {
+    float *top, *sum; /* running maximum and sum; after the first pass sum holds its logarithm */
+} vn_running;
+typedef struct vn_reader {
+    int use, reading, how;
+} vn_reader;
+typedef struct vn_block {
+    int rows, cols, diag, readers;
+    vn_reader reader[VN_MAX_TERMS];
+} vn_block;
+typedef struct vn_label {
+    int64_t key, group;
+    int32_t sample;
+} vn_label;
+
+/* One call's plan. Filled by layout; every pointer lies in the arena. */
+typedef struct vn_tiles {
+    vn_rows in;
+    const vn_objective *objective;
+    int blocks, twins; /* twins: labels are there and some term looks at them */
+    vn_block block[VN_MAX_BLOCKS];
+    int64_t groups; /* L */
+    int32_t *live_row[VN_SETS];
+    vn_live live[VN_SETS];
+    vn_running stat[VN_MAX_TERMS][VN_SETS];
+    float *share[2];   /* true pairs of an image, of a caption; after the first pass 1 / that */
+    vn_label *label;   /* sorted by key, then group */
+    uint8_t *twin[VN_SETS]; /* 1: the caption may be true for another sample's image */
+    float *scratch, *one, *zero, *infinity;
+    double *loss, *dlog; /* (L, terms), (L) */
+    int64_t *counts;     /* (L, 2) valid, below */
+    size_t scratch_floats; /* of one worker */
+} vn_tiles;
+
+/* Takes what the call needs from the arena, which may only count. t needs no other preparation. */
+typedef void vn_tiles_layout_fn(vn_tiles *t, vn_arena *arena, const vn_objective *objective, const vn_rows *in);
+/* The first pass. Fails, before anything is written, when a row that takes part is not finite. */
+typedef vn_status vn_tiles_statistics_fn(vn_tiles *t, vn_error *error);
+/* The second: the record, and in.dx when backward. */
+typedef void vn_tiles_gradients_fn(vn_tiles *t, vn_record *out, int backward);
+
+#ifdef VN_LEVEL
+vn_tiles_layout_fn VN_FN(tiles_layout);
+vn_tiles_statistics_fn VN_FN(tiles_statistics);
+vn_tiles_gradients_fn VN_FN(tiles_gradients);
+extern const vn_term *const VN_FN(terms)[]; /* ends with NULL */
+#endif
+
+#endif

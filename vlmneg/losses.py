@@ -1,0 +1,492 @@
+"""Objectives: weighted sums of named terms, computed by the tile engine of the C core.
+
+>>> import vlmneg as vn
+>>> vn.losses.names()
+['infonce', 'itc', 'negclip']
+>>> vn.losses.negclip() + 0.2 * vn.losses.infonce()
+itc() + 0.2 * itc(negatives='none')
+
+Every term of the core is a function of this module, with its parameters as keywords: ``itc(negatives="own")``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import _core
+
+__all__ = ["Objective", "Parameter", "Result", "Term", "get", "infonce", "names", "negclip"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a term: its name, start value, range or choices, and what it does."""
+
+    name: str
+    choices: tuple[str, ...] | None
+    start: float | str
+    low: float
+    high: float
+    doc: str
+
+    def check(self, value: Any, term: str) -> float | str:
+        """The value, or a ValueError that names the range."""
+        if self.choices is not None:
+            if value in self.choices:
+                return typing.cast(str, value)
+            raise ValueError(f"{self.name} of {term} must be one of {', '.join(map(repr, self.choices))}, "
+                             f"got {value!r}{_nearest(value, self.choices)}")
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+            raise TypeError(f"{self.name} of {term} must be a number in {self.range}, got {value!r}")
+        if not self.low <= value <= self.high:
+            raise ValueError(f"{self.name} of {term} must be in {self.range}, got {value!r}")
+        return float(value)
+
+    def number(self, value: float | str) -> float:
+        """The value as the core takes it."""
+        return float(self.choices.index(typing.cast(str, value))) if self.choices is not None else float(value)
+
+    @property
+    def range(self) -> str:
+        """The admitted values, for people."""
+        return f"[{self.low:g}, {self.high:g}]" if self.choices is None else "{" + ", ".join(self.choices) + "}"
+
+
+def _read_terms() -> dict[str, tuple[str, tuple[Parameter, ...]]]:
+    terms = {}
+    for name, doc, params in _core.loss_terms():
+        read = []
+        for key, choices, start, low, high, text in params:
+            names = tuple(choices.split("|")) if choices else None
+            read.append(Parameter(key, names, names[int(start)] if names else start, low, high, text))
+        terms[name] = (doc, tuple(read))
+    return terms
+
+
+_TERMS = _read_terms()
+
+
+def _nearest(word: Any, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(str(word), known, 1, 0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One summand of an objective.
+
+    Parameters
+    ----------
+    name : str
+        A term of the core; see `names`.
+    weight : float in [0, 1e6], default 1
+    params : mapping, default all start values
+        Values by parameter name; missing ones start as the term says.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an unknown name or parameter, with the nearest one; for a value outside its range.
+
+    Examples
+    --------
+    >>> Term("itc", 0.5, {"negatives": "own"}).params["duplicates"]
+    'mask'
+    """
+
+    name: str
+    weight: float = 1.0
+    params: Mapping[str, float | str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.name not in _TERMS:
+            raise ValueError(f"there is no term {self.name!r}{_nearest(self.name, list(_TERMS))} "
+                             f"Terms: {', '.join(sorted(_TERMS))}")
+        known = {p.name: p for p in _TERMS[self.name][1]}
+        for key in self.params:
+            if key not in known:
+                raise ValueError(f"{self.name} has no parameter {key!r}{_nearest(key, list(known))} "
+                                 f"It has {', '.join(f'{p.name} in {p.range}' for p in known.values())}")
+        object.__setattr__(self, "weight", _check_weight(self.weight))
+        object.__setattr__(self, "params", {key: p.check(self.params.get(key, p.start), self.name)
+                                            for key, p in known.items()})
+
+    def __repr__(self) -> str:
+        changed = [p for p in _TERMS[self.name][1] if self.params[p.name] != p.start]
+        text = f"{self.name}({', '.join(f'{p.name}={self.params[p.name]!r}' for p in changed)})"
+        return text if self.weight == 1 else f"{self.weight:g} * {text}"
+
+    def _use(self) -> tuple[int, float, tuple[float, ...]]:
+        return (list(_TERMS).index(self.name), self.weight,
+                tuple(p.number(self.params[p.name]) for p in _TERMS[self.name][1]))
+
+
+def _check_weight(weight: Any) -> float:
+    if isinstance(weight, bool) or not isinstance(weight, (int, float, np.integer, np.floating)):
+        raise TypeError(f"a weight must be a number in [0, 1e6], got {weight!r}")
+    if not 0 <= weight <= 1e6:
+        raise ValueError(f"a weight must be in [0, 1e6], got {weight!r}")
+    return float(weight)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What an objective says of a batch.
+
+    Attributes
+    ----------
+    loss : float
+    terms : dict of str to float
+        Unweighted value of each term; the second of one name is called name_2.
+    rows : int
+        Samples in the mean.
+    accuracy : float or None
+        Share of valid negatives whose cosine with their own image is below the true caption's; a tie counts as wrong.
+        None when there is no valid negative.
+    dimage, dtext : ndarray of shape (B, E), float32, or None without backward
+    dneg_text : ndarray of shape (B, K, E), float32, or None; 0 in invalid slots
+    dlog_scale, dscale : float or None
+        Derivatives by the logarithm of the scale, as checkpoints store it, and by the scale.
+    """
+
+    loss: float
+    terms: dict[str, float]
+    rows: int
+    accuracy: float | None
+    dimage: np.ndarray | None = None
+    dtext: np.ndarray | None = None
+    dneg_text: np.ndarray | None = None
+    dlog_scale: float | None = None
+    dscale: float | None = None
+
+
+class Objective:
+    """A weighted sum of terms over cosines between image and caption embeddings.
+
+    Objectives add and scale: ``negclip() + 0.2 * infonce()``; ``repr`` writes that back.
+
+    Parameters
+    ----------
+    terms : sequence of Term
+        At least one, at most 16.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> v = np.eye(2, dtype=np.float32)
+    >>> r = infonce().on(image=v, text=v, scale=1.0)
+    >>> round(r.loss, 4), r.rows
+    (0.3133, 2)
+    """
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        self.terms = tuple(terms)
+        if not all(isinstance(t, Term) for t in self.terms):
+            raise TypeError("an objective is made of Term objects; see vlmneg.losses.get")
+        if not 1 <= len(self.terms) <= 16:
+            raise ValueError(f"an objective has 1 to 16 terms, got {len(self.terms)}")
+        self._core = _core.Loss(tuple(t._use() for t in self.terms))
+
+    def __repr__(self) -> str:
+        return " + ".join(map(repr, self.terms))
+
+    def __eq__(self, other: object) -> bool:
+        return self.terms == other.terms if isinstance(other, Objective) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __add__(self, other: Objective) -> Objective:
+        return Objective(self.terms + other.terms) if isinstance(other, Objective) else NotImplemented
+
+    def __mul__(self, factor: float) -> Objective:
+        if isinstance(factor, Objective):
+            return NotImplemented
+        factor = _check_weight(factor)
+        return Objective([Term(t.name, factor * t.weight, t.params) for t in self.terms])
+
+    __rmul__ = __mul__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Objective, (self.terms,)
+
+    def labels(self) -> list[str]:
+        """Names of the terms, numbered from the second of a name on."""
+        found: list[str] = []
+        for t in self.terms:
+            count = sum(u.name == t.name for u in self.terms[: len(found)])
+            found.append(t.name if count == 0 else f"{t.name}_{count + 1}")
+        return found
+
+    def to_dict(self) -> dict[str, list[dict[str, Any]]]:
+        """The form that TOML files and checkpoints hold; `from_dict` reads it.
+
+        Examples
+        --------
+        >>> (0.5 * infonce()).to_dict()["terms"][0]["weight"]
+        0.5
+        """
+        return {"terms": [{"name": t.name, "weight": t.weight, **t.params} for t in self.terms]}
+
+    @classmethod
+    def from_dict(cls, value: Any) -> Objective:
+        """Read an objective from its TOML form.
+
+        Parameters
+        ----------
+        value : str, mapping or sequence
+            A name; a table with ``name``, perhaps ``weight``, and parameters; a list of these; or ``{"terms": list}``.
+
+        Returns
+        -------
+        Objective
+
+        Raises
+        ------
+        ValueError, TypeError
+            For unknown names, with the nearest one, and values outside their range.
+
+        Examples
+        --------
+        >>> Objective.from_dict([{"name": "negclip"}, {"name": "itc", "weight": 0.2, "negatives": "own"}])
+        itc() + 0.2 * itc(negatives='own')
+        """
+        if isinstance(value, str):
+            return get(value)
+        if isinstance(value, Mapping) and "terms" in value:
+            if len(value) > 1:
+                raise ValueError(f"an objective with 'terms' has no other key, got {', '.join(map(repr, value))}")
+            value = value["terms"]
+        if isinstance(value, Mapping):
+            if "name" not in value:
+                raise ValueError(f"a term needs the key 'name', got {', '.join(map(repr, value)) or 'no key'}")
+            params = {k: v for k, v in value.items() if k not in ("name", "weight")}
+            return _check_weight(value.get("weight", 1.0)) * get(value["name"], **params)
+        if not isinstance(value, Sequence) or not value:
+            raise TypeError(f"an objective is a name, a table or a list of tables, got {value!r}")
+        total = cls.from_dict(value[0])
+        for part in value[1:]:
+            total = total + cls.from_dict(part)
+        return total
+
+    def on(
+        self,
+        *,
+        image: np.ndarray,
+        text: np.ndarray,
+        neg_text: np.ndarray | None = None,
+        valid: np.ndarray | None = None,
+        rows: np.ndarray | None = None,
+        group: np.ndarray | None = None,
+        text_key: np.ndarray | None = None,
+        neg_key: np.ndarray | None = None,
+        scale: float = 100.0,
+        backward: bool = True,
+        out: Mapping[str, np.ndarray] | None = None,
+    ) -> Result:
+        """Evaluate the objective, and its gradients, on embeddings.
+
+        Rows should have length 1 (a row that is not finite or longer than 1e6 is refused); gradients treat them as
+        free variables. Invalid slots and absent rows are never read: they may hold anything, NaN too.
+
+        Parameters
+        ----------
+        image, text : ndarray of shape (B, E), float32
+            Sample i is image[i] with its true caption text[i].
+        neg_text : ndarray of shape (B, K, E), float32, optional
+            K negative captions a sample; K may be 0.
+        valid : ndarray of shape (B, K), uint8 or bool, optional
+            1 where a slot holds a negative; default all.
+        rows : ndarray of shape (B,), uint8 or bool, optional
+            0 where a sample is padding; default all 1.
+        group : ndarray of shape (B,), integer, optional
+            Equal for samples of one picture: their captions are true for each other's image.
+        text_key, neg_key : ndarray of shape (B,) and (B, K), integer, optional
+            Equal for equal captions. A caption is true for image i when its key is that of a caption of i's group.
+        scale : float above 0, default 100
+            exp(logit_scale).
+        backward : bool, default True
+            Whether to compute gradients too.
+        out : mapping, optional
+            Arrays for "dimage", "dtext" and "dneg_text" to write into instead of new ones.
+
+        Returns
+        -------
+        Result
+
+        Raises
+        ------
+        ValueError, TypeError
+            For shapes or types that do not fit, or values that are not finite; nothing is written then.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> unit = lambda *n: (x := rng.normal(size=n).astype("f4")) / np.linalg.norm(x, axis=-1, keepdims=True)
+        >>> r = negclip().on(image=unit(4, 8), text=unit(4, 8), neg_text=unit(4, 3, 8), scale=10.0)
+        >>> r.dneg_text.shape, list(r.terms)
+        ((4, 3, 8), ['itc'])
+        """
+        arrays = [_rows(image, "image"), _rows(text, "text"), None if neg_text is None else _rows(neg_text, "neg_text")]
+        if neg_text is None and (valid is not None or neg_key is not None):
+            raise ValueError("valid and neg_key describe neg_text, which is missing")
+        if neg_key is not None and text_key is None:
+            raise ValueError("neg_key is compared with text_key, which is missing")
+        masks = [_mask(valid, "valid"), _mask(rows, "rows")]
+        keys = [_numbers(group, "group"), _numbers(text_key, "text_key"), _numbers(neg_key, "neg_key")]
+        grads: list[np.ndarray | None] = [None, None, None]
+        if backward:
+            grads = [_room(out, name, like) for name, like in zip(_GRADIENTS, arrays, strict=True)]
+        loss, terms, dlog, count, negatives, below = self._core.run(*arrays, *masks, *keys, scale, *grads)
+        return Result(
+            loss, dict(zip(self.labels(), terms, strict=True)), count, below / negatives if negatives else None,
+            *grads, *((dlog, dlog / scale) if backward else (None, None)),
+        )
+
+
+_GRADIENTS = ("dimage", "dtext", "dneg_text")
+
+
+def _array(x: Any, name: str, wanted: str) -> np.ndarray:
+    if not isinstance(x, np.ndarray):
+        raise TypeError(f"{name} must be a NumPy array of {wanted}, got {type(x).__name__}")
+    return x
+
+
+def _rows(x: Any, name: str) -> np.ndarray:
+    return np.ascontiguousarray(_array(x, name, "float32"))
+
+
+def _mask(x: Any, name: str) -> np.ndarray | None:
+    if x is None:
+        return None
+    x = _array(x, name, "uint8")
+    return np.ascontiguousarray(x.view(np.uint8) if x.dtype == np.bool_ else x)
+
+
+def _numbers(x: Any, name: str) -> np.ndarray | None:
+    if x is None:
+        return None
+    x = _array(x, name, "integers")
+    if x.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold integers, got {x.dtype}")
+    return np.ascontiguousarray(x).astype(np.int64, copy=False)
+
+
+def _room(out: Mapping[str, np.ndarray] | None, name: str, like: np.ndarray | None) -> np.ndarray | None:
+    if out is not None:
+        for key in out:
+            if key not in _GRADIENTS:
+                raise ValueError(f"out has no place for {key!r}{_nearest(key, _GRADIENTS)}")
+        if like is not None and name in out:
+            return out[name]
+    return None if like is None else np.empty_like(like)
+
+
+def infonce(**params: Any) -> Objective:
+    """Symmetric InfoNCE, as CLIP trains: `itc` with ``negatives="none"``.
+
+    References
+    ----------
+    Radford et al., Learning transferable visual models from natural language supervision. arXiv:2103.00020.
+
+    Examples
+    --------
+    >>> infonce(duplicates="off")
+    itc(negatives='none', duplicates='off')
+    """
+    return _one("itc", {"negatives": "none", **params})
+
+
+def negclip(**params: Any) -> Objective:
+    """InfoNCE whose images also see negative captions: `itc` with ``negatives="shared"``, or "own" on request.
+
+    References
+    ----------
+    Yuksekgonul et al., When and why vision-language models behave like bags-of-words. arXiv:2210.01936.
+
+    Examples
+    --------
+    >>> negclip(negatives="own")
+    itc(negatives='own')
+    """
+    return _one("itc", {"negatives": "shared", **params})
+
+
+_NAMED: dict[str, Callable[..., Objective]] = {"infonce": infonce, "negclip": negclip}
+
+
+def _one(name: str, params: Mapping[str, Any]) -> Objective:
+    return Objective([Term(name, 1.0, params)])
+
+
+def names() -> list[str]:
+    """Names that `get` takes: the terms of the core and named settings of them.
+
+    Examples
+    --------
+    >>> "negclip" in names()
+    True
+    """
+    return sorted([*_TERMS, *_NAMED])
+
+
+def get(name: str, **params: Any) -> Objective:
+    """An objective by name.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    **params
+        Parameters of the term.
+
+    Returns
+    -------
+    Objective
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an unknown name or parameter, with the nearest one; for a value outside its range.
+
+    Examples
+    --------
+    >>> get("itc", negatives="own", image_to_text=1, text_to_image=0)
+    itc(negatives='own', image_to_text=1.0, text_to_image=0.0)
+    """
+    if name in _NAMED:
+        return _NAMED[name](**params)
+    if name in _TERMS:
+        return _one(name, params)
+    raise ValueError(f"there is no objective {name!r}{_nearest(name, names())} Names: {', '.join(names())}")
+
+
+def __getattr__(name: str) -> Callable[..., Objective]:
+    if name not in _TERMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    doc, params = _TERMS[name]
+
+    def term(**values: Any) -> Objective:
+        return _one(name, values)
+
+    lines = [f"{p.name} : {p.range}, default {p.start!r}\n        {p.doc[0].upper() + p.doc[1:]}." for p in params]
+    term.__name__ = term.__qualname__ = name
+    term.__doc__ = (f"{doc[0].upper() + doc[1:]}.\n\n    Parameters\n    ----------\n    "
+                    + "\n    ".join(lines) + "\n\n    Returns\n    -------\n    Objective\n    ")
+    term.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(p.name, inspect.Parameter.KEYWORD_ONLY, default=p.start) for p in params])
+    globals()[name] = term
+    return term
+
+
+def __dir__() -> Iterator[str]:
+    return iter(sorted({*globals(), *_TERMS}))
