@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -12,7 +13,7 @@ from . import data as datasets
 from . import losses
 from .clip import Clip
 from .config import ClipConfig
-from .negatives import text
+from .negatives import names, text
 from .runs import latest_checkpoint
 from .settings import RunSettings, SettingsError, as_json, check_keys
 from .tokenizer import Tokenizer
@@ -20,7 +21,7 @@ from .training import Record, train
 
 PRESETS = ("tiny", "vit_b_32", "vit_b_16", "vit_l_14")
 LEARNED = 8192                    # tokens that are learned from the captions, unless model.vocab says more or fewer
-NEGATIVES = ("swap", "replace", "exact")
+log = logging.getLogger("vlmneg")
 MODEL_KEYS = ("checkpoint", "activation", "preset", "tokenizer")
 
 
@@ -46,6 +47,9 @@ def train_from(settings: RunSettings, *, resume: bool = False, progress: bool = 
         A name that doesn't exist, with the nearest.
     """
     data = make_data(settings.data)
+    left_out = ", ".join(f"{count} {reason}" for reason, count in data.skipped.items() if count)
+    if left_out:
+        log.warning("%d samples; left out: %s", len(data), left_out)
     objective, negatives = make_objective(settings.objective), make_negatives(settings.negatives)
     model = make_model(settings.model, data, settings.train.seed)
     records = train(model, data, objective, negatives, **asdict(settings.train), out=settings.out, resume=resume,
@@ -75,15 +79,18 @@ def make_objective(wanted: str | Mapping[str, Any] | list) -> Any:
         return first
     name, options = _split({"name": wanted} if isinstance(wanted, str) else wanted, "name", "objective", losses.names())
     weight = options.pop("weight", 1.0)
-    term = _call(getattr(losses, name, None) or losses.get(name), options, "objective.")
-    return term if weight == 1.0 else weight * term
+    try:
+        objective = losses.get(name, **options)
+        return objective if weight == 1.0 else weight * objective
+    except (ValueError, TypeError) as error:
+        raise SettingsError(f"objective: {error}") from None
 
 
 def make_negatives(wanted: list) -> Any:
     """The negatives of a list of names or tables {name, k, ...}, in this order; None for an empty list."""
     made: Any = None
     for entry in wanted:
-        name, options = _split({"name": entry} if isinstance(entry, str) else entry, "name", "negatives", NEGATIVES)
+        name, options = _split({"name": entry} if isinstance(entry, str) else entry, "name", "negatives", names())
         part = _call(getattr(text, name), options, f"negatives.{name}.")
         made = part if made is None else made + part
     return made
@@ -142,5 +149,5 @@ def _call(make: Callable, options: dict[str, Any], prefix: str) -> Any:
         raise SettingsError(f"{prefix}{missing[0]} must be set")
     try:
         return make(**options)
-    except TypeError as error:
+    except (ValueError, TypeError) as error:
         raise SettingsError(f"{prefix.rstrip('.')}: {error}") from None
