@@ -10,9 +10,6 @@ from pathlib import Path
 import pytest
 
 import vlmneg as vn
-
-pytest.importorskip("vlmneg.losses")
-pytest.importorskip("vlmneg.images")
 from vlmneg import cli, runs
 
 ROOT = Path(__file__).parents[1]

@@ -4,14 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-pytest.importorskip("vlmneg.losses")
-pytest.importorskip("vlmneg.images")
 from test_train import fresh, loader_threads, negatives, one_thread, tokenizer  # noqa: F401
 
 import vlmneg as vn
-
-pytest.importorskip("vlmneg.losses")
-pytest.importorskip("vlmneg.images")
 from vlmneg import loading
 
 HEADER = Path(__file__).parents[1] / "csrc" / "core" / "vn_philox.h"

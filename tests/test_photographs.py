@@ -6,9 +6,6 @@ import shutil
 import pytest
 
 import vlmneg as vn
-
-pytest.importorskip("vlmneg.losses")
-pytest.importorskip("vlmneg.images")
 from vlmneg import cli, experiment
 
 

@@ -17,9 +17,6 @@ import numpy as np
 import pytest
 
 import vlmneg as vn
-
-pytest.importorskip("vlmneg.losses")
-pytest.importorskip("vlmneg.images")
 from vlmneg import optim, runs, schedule, training
 from vlmneg.settings import TrainSettings
 

@@ -16,3 +16,6 @@ from vlmneg.tokenizer import Tokenizer as Tokenizer
 from vlmneg import negatives as negatives
 from vlmneg import images as images
 from vlmneg import losses as losses
+from vlmneg.runs import latest_checkpoint as latest_checkpoint
+from vlmneg.training import Record as Record
+from vlmneg.training import train as train
