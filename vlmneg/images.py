@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import operator
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -270,26 +271,24 @@ def _order(order):
 def _three(values, name):
     values = tuple(float(v) for v in values)
     if len(values) != 3 or not np.isfinite(values).all() or (name == "std" and min(values) <= 0):
-        raise ValueError(f"{name} must be three finite numbers{', all positive' * (name == 'std')}, got {values}")
+        positive = ", all positive" if name == "std" else ""
+        raise ValueError(f"{name} must be three finite numbers{positive}, got {values}")
     return values
 
 
 def _range(values, name, top):
     values = np.array(values, np.float64)
     if values.shape != (2,) or not 0 < values[0] <= values[1] <= top or not np.isfinite(values).all():
-        raise ValueError(f"{name} must be (low, high) with 0 < low <= high{' <= 1' * (top == 1)}, got {values.tolist()}")
+        limit = " <= 1" if top == 1 else ""
+        raise ValueError(f"{name} must be (low, high) with 0 < low <= high{limit}, got {values.tolist()}")
     return values
 
 
 def _rows(rows):
-    if not isinstance(rows, np.ndarray):
-        rows = list(rows)
-        if rows and all(isinstance(r, (int, np.integer)) and 0 <= r < 2**64 for r in rows):
-            rows = np.array([int(r) for r in rows], np.uint64)
-    rows = np.asarray(rows)
-    if rows.ndim != 1 or rows.dtype.kind not in "iu" or (rows < 0).any():
-        raise ValueError("rows must be a list of integers in [0, 2**64), one a picture")
-    return np.ascontiguousarray(rows, np.uint64)
+    try:
+        return np.array([operator.index(row) for row in rows], np.uint64)
+    except (TypeError, OverflowError):
+        raise ValueError(f"rows must be a list of integers in [0, 2**64), one a picture, got {rows!r}") from None
 
 
 @functools.lru_cache(maxsize=16)

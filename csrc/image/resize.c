@@ -151,7 +151,7 @@ pass_horizontal(uint8_t *out, const uint8_t *in, int64_t stride, int64_t rows, i
 }
 
 void
-vn_resize(uint8_t *out, const vn_picture *in, const vn_window *part, vn_order order, vn_arena *scratch)
+vn_picture_resize(uint8_t *out, const vn_picture *in, const vn_window *part, vn_order order, vn_arena *scratch)
 {
     axis x = axis_plan(in->W, part->width, part->left, part->columns, scratch);
     axis y = axis_plan(in->H, part->height, part->top, part->rows, scratch);

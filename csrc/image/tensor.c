@@ -5,12 +5,12 @@
 #include "vn_image.h"
 
 void
-vn_image_tensor(float *out, const vn_picture *in, const vn_window *part, vn_order order, int mirror,
+vn_picture_tensor(float *out, const vn_picture *in, const vn_window *part, vn_order order, int mirror,
                 const float *table, vn_arena *scratch)
 {
     int64_t rows = part->rows, columns = part->columns, C = in->C;
     uint8_t *pixels = vn_arena_take(scratch, (size_t)(rows * columns * C));
-    vn_resize(pixels, in, part, order, scratch);
+    vn_picture_resize(pixels, in, part, order, scratch);
     if (scratch->base == NULL)
         return;
     for (int64_t c = 0; c < 3; c++)

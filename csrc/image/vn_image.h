@@ -25,11 +25,11 @@ typedef struct vn_box {
 } vn_box;
 
 /* out (rows,columns,C). An arena without a base only counts what the call needs. */
-void vn_resize(uint8_t *out, const vn_picture *in, const vn_window *part, vn_order order, vn_arena *scratch);
+void vn_picture_resize(uint8_t *out, const vn_picture *in, const vn_window *part, vn_order order, vn_arena *scratch);
 
 /* out (3,rows,columns) float32: table (3,256) looked up for every pixel of the part, mirrored left to right if asked;
- * C is 1 (grey) or 3. The scratch as in vn_resize. */
-void vn_image_tensor(float *out, const vn_picture *in, const vn_window *part, vn_order order, int mirror,
+ * C is 1 (grey) or 3. The scratch as in vn_picture_resize. */
+void vn_picture_tensor(float *out, const vn_picture *in, const vn_window *part, vn_order order, int mirror,
                      const float *table, vn_arena *scratch);
 
 /* Box for a random resized crop of an H x W picture, a function of (seed, row). */

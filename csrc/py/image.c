@@ -64,14 +64,14 @@ image_resize(PyObject *module, PyObject *const *args, Py_ssize_t n)
     PyObject *out = PyArray_SimpleNew(3, shape, NPY_UINT8);
     if (out == NULL)
         return NULL;
-    vn_resize(NULL, &picture, &window, (vn_order)order, &scratch);
+    vn_picture_resize(NULL, &picture, &window, (vn_order)order, &scratch);
     vn_status status = vn_arena_reserve(&scratch, scratch.used, &error);
     if (status != VN_OK) {
         Py_DECREF(out);
         return vnpy_raise(status, &error);
     }
     Py_BEGIN_ALLOW_THREADS
-    vn_resize(vnpy_data(out), &picture, &window, (vn_order)order, &scratch);
+    vn_picture_resize(vnpy_data(out), &picture, &window, (vn_order)order, &scratch);
     Py_END_ALLOW_THREADS
     vn_arena_release(&scratch);
     return out;
@@ -94,7 +94,7 @@ tensor_body(void *arg, int64_t item, int worker)
     const tensor_job *j = arg;
     const vn_window *w = j->windows + item;
     vn_arena scratch = {j->scratch + (size_t)worker * j->share, 0, j->share};
-    vn_image_tensor(j->out + item * 3 * w->rows * w->columns, j->pictures + item, w, j->order, j->mirror[item], j->table,
+    vn_picture_tensor(j->out + item * 3 * w->rows * w->columns, j->pictures + item, w, j->order, j->mirror[item], j->table,
                     &scratch);
 }
 
@@ -116,7 +116,7 @@ bind_batch(PyObject *list, const int64_t *plan, int64_t B, vn_order order, vn_pi
             PyErr_SetString(PyExc_ValueError, "all windows of a batch must have one size");
             return -1;
         }
-        vn_image_tensor(NULL, pictures + b, windows + b, order, 0, NULL, &count);
+        vn_picture_tensor(NULL, pictures + b, windows + b, order, 0, NULL, &count);
         *share = VN_MAX(*share, count.used);
     }
     return 0;
