@@ -83,7 +83,7 @@ def decode(source):
             return _load(file, os.fspath(source))
     if hasattr(source, "read"):
         return _load(source, str(getattr(source, "name", "the file object")))
-    raise TypeError(f"a picture must be a path, bytes, a binary file, a PIL image or a uint8 array, got {_kind(source)}")
+    raise TypeError(f"a picture must be a path, bytes, binary file, PIL image or uint8 array, got {_kind(source)}")
 
 
 def resize(image, size, *, order=None):
