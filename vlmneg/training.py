@@ -24,9 +24,6 @@ from .runs import Run
 from .schedule import learning_rate, planned
 from .settings import TrainSettings
 
-ADVICE = "a lower lr or clip_norm may help"
-
-
 @dataclasses.dataclass(frozen=True)
 class Record:
     """What one training step did."""
@@ -166,7 +163,7 @@ def _steps(model: Any, data: Sequence, objective: Any, negatives: Any, plan: Tra
     if run:
         run.restore(model, optimizer)
         run.begin()
-    step = run.step if run else 0
+    step, sound = run.step if run else 0, True
     assert plan.steps and plan.save_every
     batches = _batches(model, data, negatives, plan)
     coming = ahead(batches, step, plan.steps)
@@ -176,13 +173,15 @@ def _steps(model: Any, data: Sequence, objective: Any, negatives: Any, plan: Tra
         while step < plan.steps:
             began = time.perf_counter()
             batch = next(coming)
-            result = model.loss(batch.pixels, batch.captions, negatives=batch.negatives, valid=batch.valid,
-                                group=batch.group, objective=objective, backward=True)
-            if not math.isfinite(result.loss):
-                raise FloatingPointError(f"step {step + 1}: the loss is {result.loss}; {ADVICE}")
+            with finite(step + 1):
+                result = model.loss(batch.pixels, batch.captions, negatives=batch.negatives, valid=batch.valid,
+                                    group=batch.group, objective=objective, backward=True)
+                if not math.isfinite(result.loss):
+                    raise ValueError(f"the loss is not finite: {result.loss}")
             with undisturbed():
                 rate = learning_rate(plan, step)
-                norm = _updated(optimizer, model, rate, step)
+                with finite(step + 1):
+                    norm = optimizer.update(model, lr=rate)
                 step += 1
                 record = _record(step, batch, result, rate, norm, model, time.perf_counter() - began)
                 if run:
@@ -191,22 +190,29 @@ def _steps(model: Any, data: Sequence, objective: Any, negatives: Any, plan: Tra
                         run.save(step, model, optimizer)
             bar.add(loss=record.loss, acc=record.accuracy, img_s=record.examples_per_second)
             yield record
+    except FloatingPointError:
+        sound = False                       # what led there is no checkpoint to go on from
+        raise
     finally:
         with undisturbed():
             coming.close()
             batches.close()
             bar.close()
             if run:
-                if step > run.step and not spoilt(model):
+                if sound and step > run.step:
                     run.save(step, model, optimizer)
                 run.close()
 
 
-def _updated(optimizer: Any, model: Any, rate: float, step: int) -> float:
+@contextlib.contextmanager
+def finite(step: int) -> Iterator[None]:
+    """Turn the errors that speak of NaN and infinity into one that names the step."""
     try:
-        return optimizer.update(model, lr=rate)
+        yield
     except ValueError as error:
-        raise FloatingPointError(f"step {step + 1}: {error}; {ADVICE}") from None
+        if "not finite" not in str(error):
+            raise
+        raise FloatingPointError(f"step {step}: {error}; a lower lr or clip_norm may help") from None
 
 
 def _batches(model: Any, data: Sequence, negatives: Any, plan: TrainSettings) -> Batches:
@@ -239,21 +245,13 @@ def _reserve(model: Any, data: Any, batch: int, negatives: Any) -> None:
 def _check(model: Any, data: Any, negatives: Any) -> None:
     if len(wrap(data)) == 0:
         raise ValueError("data is empty: training needs at least one picture with a caption")
-    if negatives is not None and not callable(negatives):
-        raise TypeError("negatives must be callable, as vlmneg.negatives.text.swap(), "
+    if negatives is not None and not (callable(negatives) and hasattr(negatives, "k")):
+        raise TypeError("negatives must be a callable with k, as vlmneg.negatives.text.swap(), "
                         f"got {type(negatives).__name__}")
     _ = model.tokenizer                     # found now, or an error that says how to give one
-    name = spoilt(model)
-    if name:
-        raise ValueError(f"weight {name} isn't finite; load a sound checkpoint")
-
-
-def spoilt(model: Any) -> str | None:
-    """The name of a weight that holds NaN or infinity, or None."""
     for name, weight in model.state_dict().items():
         if not (np.isfinite(weight.min()) and np.isfinite(weight.max())):
-            return name
-    return None
+            raise ValueError(f"weight {name} isn't finite; load a sound checkpoint")
 
 
 def _described(part: Any) -> str | None:
