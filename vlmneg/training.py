@@ -24,6 +24,7 @@ from .runs import Run
 from .schedule import learning_rate, planned
 from .settings import TrainSettings
 
+
 @dataclasses.dataclass(frozen=True)
 class Record:
     """What one training step did."""
