@@ -1,14 +1,14 @@
 """Builds the extension vlmneg._core and copies OpenBLAS into the package. Metadata is in pyproject.toml.
 
-Environment: VLMNEG_BLAS=openblas|builtin chooses the GEMM; VLMNEG_DEV=1 makes warnings errors;
-VLMNEG_DEBUG=1 builds -O0 -g; VLMNEG_SANITIZE=address,undefined adds sanitizers; MAX_JOBS bounds parallel compiles.
+Environment: VLMNEG_BLAS=openblas|builtin chooses the GEMM (else OpenBLAS where its wheel exists); VLMNEG_OPENMP=0
+builds for one thread; VLMNEG_DEV=1 makes warnings errors; VLMNEG_DEBUG=1 builds -O0 -g;
+VLMNEG_SANITIZE=address,undefined adds sanitizers; MAX_JOBS bounds parallel compiles.
 """
 
 import importlib.metadata
 import os
 import platform
 import shutil
-import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent
 CSRC = ROOT / "csrc"
-BLAS_FILE = "libvlmneg_blas.so"
+BLAS_FILE, BLAS_LICENCE = "libvlmneg_blas.so", "LICENSE.openblas"
 
 # Compiled once per instruction level; everything else once.
 LEVELLED = ("gemm", "ops", "tiles", "losses", "backend.c")
@@ -83,7 +83,7 @@ class BuildCore(build_ext):
             for level, flags in (levels().items() if is_levelled(source) else [(None, [])]):
                 defines = macros + ([("VN_LEVEL", level)] if level else [])
                 jobs.append((source, level or "common", defines, common + strict + contract + openmp + flags))
-        workers = int(os.environ.get("MAX_JOBS", os.cpu_count() or 1))
+        workers = int(os.environ.get("MAX_JOBS") or os.cpu_count() or 1)
         with ThreadPoolExecutor(workers) as pool:
             objects = list(pool.map(lambda job: self.compile(ext, *job), jobs))
         link = ["-pthread", *openmp] + ([f"-fsanitize={sanitize}"] if sanitize else [])
@@ -96,7 +96,7 @@ class BuildCore(build_ext):
         out = Path(self.build_temp) / folder
         target = out / Path(source).with_suffix(".o")
         depfile, flags_file = target.with_suffix(".d"), target.with_suffix(".flags")
-        text = repr((macros, flags, sysconfig.get_config_var("CC"), ext.include_dirs))
+        text = repr((macros, flags, self.compiler.compiler_so, ext.include_dirs))
         if stale(target, depfile, flags_file, text):
             self.compiler.compile([source], output_dir=str(out), macros=macros, include_dirs=ext.include_dirs,
                                   extra_postargs=[*flags, "-MMD", "-MF", str(depfile)])
@@ -138,46 +138,59 @@ class BuildBlas(Command):
         return ROOT / "vlmneg" / "lib" if inplace else Path(self.build_lib) / "vlmneg" / "lib"
 
     def wheel(self):
-        choice = os.environ.get("VLMNEG_BLAS", "openblas")
-        if choice not in ("openblas", "builtin"):
+        """The library and the licence texts in the installed wheel; None where the built-in GEMM is to serve."""
+        choice = os.environ.get("VLMNEG_BLAS", "")
+        if choice not in ("", "openblas", "builtin"):
             raise SystemExit(f"VLMNEG_BLAS must be openblas or builtin, got {choice!r}")
         if choice == "builtin":
             return None
         try:
             files = importlib.metadata.files("scipy-openblas32") or []
         except importlib.metadata.PackageNotFoundError:
-            return None
+            files = []
         found = [f for f in files if f.name.startswith("libscipy_openblas") and ".so" in f.name]
-        licences = [f for f in files if "LICENSE" in f.name.upper()]
-        return (found[0], licences) if found else None
+        if found:
+            return found[0], [f for f in files if "LICENSE" in f.name.upper()]
+        if choice == "openblas":
+            raise SystemExit("VLMNEG_BLAS=openblas needs the package scipy-openblas32, which is not installed")
+        return None
 
     def run(self):
         folder, wheel = self.folder(), self.wheel()
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)  # an earlier build may have chosen otherwise
         if wheel is None:
-            (folder / BLAS_FILE).unlink(missing_ok=True)
             print("vlmneg: no OpenBLAS: the built-in GEMM is used")
             return
         library, licences = wheel
+        folder.mkdir(parents=True)
         shutil.copyfile(library.locate(), folder / BLAS_FILE)
-        text = "\n\n".join(Path(f.locate()).read_text() for f in licences)
-        (folder / "LICENSE.openblas").write_text(text)
+        text = "\n\n".join(Path(f.locate()).read_text(encoding="utf-8") for f in licences)
+        (folder / BLAS_LICENCE).write_text(text, encoding="utf-8")
         print(f"vlmneg: OpenBLAS {importlib.metadata.version('scipy-openblas32')} copied to {folder}")
 
     def get_source_files(self):
         return []
 
     def get_outputs(self):
-        if self.editable_mode or self.wheel() is None:
+        """The files as a wheel would hold them."""
+        if self.wheel() is None:
             return []
-        return [str(self.folder() / BLAS_FILE), str(self.folder() / "LICENSE.openblas")]
+        return [str(Path(self.build_lib) / "vlmneg" / "lib" / name) for name in (BLAS_FILE, BLAS_LICENCE)]
 
     def get_output_mapping(self):
-        return {}
+        """Where each of them is, when that is the source tree."""
+        if not self.editable_mode:
+            return {}
+        return {path: str(self.folder() / Path(path).name) for path in self.get_outputs()}
 
 
 class Build(build):
     sub_commands = [*build.sub_commands, ("build_blas", None)]
+
+    def run(self):
+        # setuptools adds to what an earlier build left here, modules that are gone among it
+        shutil.rmtree(Path(self.build_lib) / "vlmneg", ignore_errors=True)
+        super().run()
 
 
 def numpy_headers():
