@@ -2,7 +2,8 @@
  *
  * Arguments, always: outputs, saved, inputs, weights, sizes, scalars.
  * Weight gradients add (+=).  Activation gradients overwrite (=), except on the residual stream (+=).
- * Letters: N rows, C width, H heads, I and O a linear layer's widths, B images, S captions, E joint width, V vocabulary.
+ * Letters: N rows, C width, H heads, I and O a linear layer's widths, B images, S captions, E joint width,
+ * V vocabulary.
  *
  * Backend files are compiled once per instruction level; each level fills a table, cpuid picks one at import. */
 #ifndef VN_BACKEND_H

@@ -1,8 +1,9 @@
 /* Random resized crop: which box of a picture a training step sees.
  *
- * Ten tries: area = H W u, aspect = exp(v), u uniform in scale, v uniform in log(ratio); width = round(sqrt(area aspect)),
- * height = round(sqrt(area / aspect)); the first that fits is placed uniformly. None fits: the largest centred box of an
- * allowed aspect. Try t takes the four words of Philox block t, the mirror block TRIES: none depends on another.
+ * Ten tries: area = H W u, aspect = exp(v), u uniform in scale, v uniform in log(ratio);
+ * width = round(sqrt(area aspect)), height = round(sqrt(area / aspect)); the first that fits is placed uniformly.
+ * None fits: the largest centred box of an allowed aspect.
+ * Try t takes the four words of Philox block t, the mirror block TRIES: none depends on another.
  * Szegedy et al., Going deeper with convolutions, 2015, as torchvision's RandomResizedCrop. */
 #include <math.h>
 

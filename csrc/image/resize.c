@@ -1,8 +1,8 @@
 /* Pillow's antialiased bicubic resize of uint8 pixels, bit for bit, of the wanted part only.
  *
- * Per axis, N pixels to M: scale = N/M, f = max(scale, 1), centre c = (i + 0.5) scale; output i sums the pixels j within
- * 2f of c with weights cubic((j - c + 0.5)/f), a = -0.5, divided by their sum, rounded to 22 fractional bits. The sum is
- * rounded to 8 bits after each of two passes, so their order shows. in (H,W,C), out (rows,columns,C).
+ * Per axis, N pixels to M: scale = N/M, f = max(scale, 1), centre c = (i + 0.5) scale; output i sums the pixels j
+ * within 2f of c with weights cubic((j - c + 0.5)/f), a = -0.5, divided by their sum, rounded to 22 fractional bits.
+ * The sum is rounded to 8 bits after each of two passes, so their order shows. in (H,W,C), out (rows,columns,C).
  * An axis that keeps its size has weights 0, 1, 0 and needs no case of its own.
  * Both passes are one loop, a weighted sum of lines; the horizontal one first turns ROWS rows on their side.
  * Keys, Cubic convolution interpolation for digital image processing, 1981. */

@@ -204,7 +204,8 @@ bind(PyObject *const *args, vn_rows *rows, int backward)
     if (!backward)
         return 0;
     rows->dx[VN_IMAGE] = vnpy_inout(args[9], "dimage", NPY_FLOAT32, "B,E", &ax);
-    if (rows->dx[VN_IMAGE] == NULL || (rows->dx[VN_TEXT] = vnpy_inout(args[10], "dtext", NPY_FLOAT32, "B,E", &ax)) == NULL)
+    if (rows->dx[VN_IMAGE] == NULL ||
+        (rows->dx[VN_TEXT] = vnpy_inout(args[10], "dtext", NPY_FLOAT32, "B,E", &ax)) == NULL)
         return -1;
     if (given && (rows->dx[VN_NEG_TEXT] = vnpy_inout(args[11], "dneg_text", NPY_FLOAT32, "B,K,E", &ax)) == NULL)
         return -1;

@@ -188,41 +188,52 @@ check_captions(const vn_clip_config *c, const int32_t *id, int64_t T, const int3
     return 0;
 }
 
+/* Pixels and captions of a call; x or id is NULL where there are none. */
+typedef struct batch {
+    const float *x;
+    const int32_t *id, *offset;
+    int64_t B, S, N;
+} batch;
+
+static int
+read_batch(batch *b, const vn_clip_config *c, PyObject *const *args, vnpy_axes *axes)
+{
+    axes->name['H' - 'A'] = axes->name['E' - 'A'] = "the configuration";
+    axes->size['H' - 'A'] = c->image_size;
+    axes->size['E' - 'A'] = c->embed;
+    if (args[0] != Py_None) {
+        if ((b->x = vnpy_in(args[0], "x", NPY_FLOAT32, "B,3,H,H", axes)) == NULL)
+            return -1;
+        b->B = vnpy_size(axes, 'B');
+    }
+    if (args[1] != Py_None) {
+        if ((b->id = vnpy_in(args[1], "ids", NPY_INT32, "T", axes)) == NULL ||
+            (b->offset = vnpy_in(args[2], "offsets", NPY_INT32, "O", axes)) == NULL)
+            return -1;
+        b->S = vnpy_size(axes, 'O') - 1;
+        b->N = vnpy_size(axes, 'T');
+        if (check_captions(c, b->id, b->N, b->offset, b->S) < 0)
+            return -1;
+    }
+    axes->name['S' - 'A'] = "ids";
+    axes->size['S' - 'A'] = b->S;
+    return 0;
+}
+
 /* encode(x or None, ids or None, offsets or None, keep, normalize) -> (image or None, text or None) */
 static PyObject *
 model_encode(model_object *self, PyObject *const *args, Py_ssize_t n)
 {
     vnpy_axes axes = {{0}, {0}};
     const vn_clip_config *c = &self->model.config;
-    const float *x = NULL;
-    const int32_t *id = NULL, *offset = NULL;
-    int64_t keep, normalize, B = 0, S = 0, N = 0;
+    batch b = {0};
+    int64_t keep, normalize;
     PyObject *out_image = NULL, *out_text = NULL;
     if (vnpy_count("encode", n, 5) < 0 || vnpy_int64(args[3], "keep", 0, 1, &keep) < 0 ||
-        vnpy_int64(args[4], "normalize", 0, 1, &normalize) < 0)
+        vnpy_int64(args[4], "normalize", 0, 1, &normalize) < 0 || read_batch(&b, c, args, &axes) < 0)
         return NULL;
-    axes.name['H' - 'A'] = "the configuration";
-    axes.size['H' - 'A'] = c->image_size;
-    axes.name['E' - 'A'] = "the configuration";
-    axes.size['E' - 'A'] = c->embed;
-    if (args[0] != Py_None) {
-        if ((x = vnpy_in(args[0], "x", NPY_FLOAT32, "B,3,H,H", &axes)) == NULL)
-            return NULL;
-        B = vnpy_size(&axes, 'B');
-    }
-    if (args[1] != Py_None) {
-        if ((id = vnpy_in(args[1], "ids", NPY_INT32, "T", &axes)) == NULL ||
-            (offset = vnpy_in(args[2], "offsets", NPY_INT32, "O", &axes)) == NULL)
-            return NULL;
-        S = vnpy_size(&axes, 'O') - 1;
-        N = vnpy_size(&axes, 'T');
-        if (check_captions(c, id, N, offset, S) < 0)
-            return NULL;
-    }
-    axes.name['S' - 'A'] = "ids";
-    axes.size['S' - 'A'] = S;
-    if ((x != NULL && (out_image = vnpy_out(NPY_FLOAT32, "B,E", &axes)) == NULL) ||
-        (id != NULL && (out_text = vnpy_out(NPY_FLOAT32, "S,E", &axes)) == NULL)) {
+    if ((b.x != NULL && (out_image = vnpy_out(NPY_FLOAT32, "B,E", &axes)) == NULL) ||
+        (b.id != NULL && (out_text = vnpy_out(NPY_FLOAT32, "S,E", &axes)) == NULL)) {
         Py_XDECREF(out_image);
         return NULL;
     }
@@ -233,19 +244,19 @@ model_encode(model_object *self, PyObject *const *args, Py_ssize_t n)
     size_t row = (size_t)c->embed * sizeof(float);
     if (keep)
         self->images = self->captions = -1;
-    status = vn_workspace_reserve(w, c, B, S, N, (int)keep, &w->ctx.error);
+    status = vn_workspace_reserve(w, c, b.B, b.S, b.N, (int)keep, &w->ctx.error);
     w->ctx.be = vnpy_backend();
-    if (status == VN_OK && B > 0) {
-        status = vn_image_forward(w, &self->model, x, B);
-        memcpy(vnpy_data(out_image), normalize ? w->image.unit : w->image.embedding, (size_t)B * row);
+    if (status == VN_OK && b.B > 0) {
+        status = vn_image_forward(w, &self->model, b.x, b.B);
+        memcpy(vnpy_data(out_image), normalize ? w->image.unit : w->image.embedding, (size_t)b.B * row);
     }
-    if (status == VN_OK && S > 0) {
-        status = vn_text_forward(w, &self->model, id, offset, S);
-        memcpy(vnpy_data(out_text), normalize ? w->text.unit : w->text.embedding, (size_t)S * row);
+    if (status == VN_OK && b.S > 0) {
+        status = vn_text_forward(w, &self->model, b.id, b.offset, b.S);
+        memcpy(vnpy_data(out_text), normalize ? w->text.unit : w->text.embedding, (size_t)b.S * row);
     }
     if (status == VN_OK && keep) {
-        self->images = B;
-        self->captions = S;
+        self->images = b.B;
+        self->captions = b.S;
     }
     Py_END_ALLOW_THREADS
     PyThread_release_lock(self->lock);

@@ -50,7 +50,8 @@ spans_by_row(PyObject *rows, const char *name, int64_t N, vn_span **out, int64_t
     if (want_tuple(rows, name) < 0)
         return -1;
     if (PyTuple_GET_SIZE(rows) != N) {
-        PyErr_Format(PyExc_ValueError, "%s must have N = %lld rows, got %zd", name, (long long)N, PyTuple_GET_SIZE(rows));
+        PyErr_Format(PyExc_ValueError, "%s must have N = %lld rows, got %zd", name, (long long)N,
+                     PyTuple_GET_SIZE(rows));
         return -1;
     }
     for (int64_t i = 0; i < N; i++) {
@@ -153,7 +154,8 @@ text_draw(PyObject *module, PyObject *const *args, Py_ssize_t n)
     PyObject *reason = NULL, *kind = NULL, *text = NULL, *result = NULL;
     (void)module;
     if (vnpy_count("text_draw", n, 6) < 0 || want_tuple(args[0], "captions") < 0 || want_tuple(args[5], "slots") < 0 ||
-        (job.row = vnpy_in(args[3], "rows", NPY_UINT64, "N", &axes)) == NULL || vnpy_uint64(args[4], "seed", &job.seed) < 0)
+        (job.row = vnpy_in(args[3], "rows", NPY_UINT64, "N", &axes)) == NULL ||
+        vnpy_uint64(args[4], "seed", &job.seed) < 0)
         return NULL;
     job.N = PyTuple_GET_SIZE(args[0]);
     job.K = PyTuple_GET_SIZE(args[5]);

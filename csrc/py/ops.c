@@ -135,12 +135,12 @@ OP(patchify_forward, 1,
    {"x", F, "B,3,H,H", 0})
 OP(tokens_forward, 0,
    AFTER(check_size(&ctx, "patch", SIZE('M'), SIZE('B') * (SIZE('T') - 1)),
-         ctx.be->tokens_forward(&ctx, p[0], p[1], p[2], p[3], SIZE('B'), SIZE('T'), SIZE('C'))), {"out", F, "B,T,C", OUT},
-   {"patch", F, "M,C", 0}, {"head", F, "C", 0}, {"position", F, "T,C", 0})
+         ctx.be->tokens_forward(&ctx, p[0], p[1], p[2], p[3], SIZE('B'), SIZE('T'), SIZE('C'))),
+   {"out", F, "B,T,C", OUT}, {"patch", F, "M,C", 0}, {"head", F, "C", 0}, {"position", F, "T,C", 0})
 OP(tokens_backward, 0,
    AFTER(check_size(&ctx, "dpatch", SIZE('M'), SIZE('B') * (SIZE('T') - 1)),
-         ctx.be->tokens_backward(&ctx, p[0], p[1], p[2], p[3], SIZE('B'), SIZE('T'), SIZE('C'))), {"dpatch", F, "M,C", OUT},
-   {"dhead", F, "C", OUT}, {"dposition", F, "T,C", OUT}, {"dout", F, "B,T,C", 0})
+         ctx.be->tokens_backward(&ctx, p[0], p[1], p[2], p[3], SIZE('B'), SIZE('T'), SIZE('C'))),
+   {"dpatch", F, "M,C", OUT}, {"dhead", F, "C", OUT}, {"dposition", F, "T,C", OUT}, {"dout", F, "B,T,C", 0})
 OP(rows_gather, 0,
    AFTER(check_rows(&ctx, "row", p[2], SIZE('S'), SIZE('N')),
          ctx.be->rows_gather(&ctx, p[0], p[1], p[2], SIZE('S'), SIZE('C'))), {"out", F, "S,C", OUT},

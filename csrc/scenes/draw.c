@@ -56,7 +56,8 @@ draw_ground(uint8_t *rgb, const vn_scene *scene, int64_t size)
             int64_t t = scene->slope ? p / size : p % size;
             for (int c = 0; c < 3; c++) {
                 int64_t a = scene->ground[0][c], b = scene->ground[1][c];
-                rgb[p * 3 + c] = (uint8_t)((a * (2 * size - 2 * t - 1) + b * (2 * t + 1)) / (2 * size) + byte * 13 / 256);
+                int64_t shade = (a * (2 * size - 2 * t - 1) + b * (2 * t + 1)) / (2 * size);
+                rgb[p * 3 + c] = (uint8_t)(shade + byte * 13 / 256);
             }
         }
     }

@@ -130,8 +130,7 @@ choose(const vn_guess *g, const around *a)
     if (can(g, 'A') && can(g, 'N'))
         return adjective_or_noun(g, a);
     if (can(g, 'A') && can(g, 'V'))
-        return a->left == 'T' || a->left == 'U' || (a->left == 'N' && a->left_form == VN_PLURAL && a->right == 'D') ? 'V'
-                                                                                                                  : 'A';
+        return is(a->left, "TU") || (a->left == 'N' && a->left_form == VN_PLURAL && a->right == 'D') ? 'V' : 'A';
     if (can(g, 'A') && can(g, 'R'))
         return a->right_noun || a->left == 'X' ? 'A' : 'R';
     return g->kinds[0];
@@ -200,7 +199,8 @@ vn_words_tag(vn_word *word, vn_span text)
         if (kind == 'T' && a.right != 'V')
             kind = 'P';
         word[i].kind = (int16_t)kind;
-        word[i].form = (int16_t)(kind == 'N' ? (g->noun > VN_EITHER ? VN_BASE : g->noun) : kind == 'V' ? g->verb : g->other);
+        const int noun = g->noun > VN_EITHER ? VN_BASE : g->noun;
+        word[i].form = (int16_t)(kind == 'N' ? noun : kind == 'V' ? g->verb : g->other);
         word[i].lemma = g->lemma;
         if (kind == 'N' && g->noun == VN_EITHER)
             word[i].form = (int16_t)count(word, i, text.text);

@@ -12,7 +12,8 @@ enum { ROWS = 400, SLOTS = 6, AVOID = 2, LONGEST = 1500 };
 static char *
 caption(vn_rng *rng, int64_t *bytes)
 {
-    static const char *const glue[] = {" ", " ", " ", ", ", "-", "'", "\xE2\x80\x99", "\xF0\x9F\x9A\x8C", "\xC3\xA9", ""};
+    static const char *const glue[] = {" ", " ", " ", ", ", "-", "'", "\xE2\x80\x99",
+                                       "\xF0\x9F\x9A\x8C", "\xC3\xA9", ""};
     char *text = malloc(LONGEST);
     int64_t n = 0, words = vn_rng_below(rng, vn_rng_below(rng, 4) == 0 ? 120 : 14);
     if (text == NULL)
@@ -59,8 +60,8 @@ main(void)
         slot[k].number = (uint32_t)k;
     }
     char *text = malloc((size_t)total);
-    vn_text_job job = {captions, avoid, avoid_begin, NULL, taken_begin, row, slot, ROWS, SLOTS, 7, text, at, bytes, reason,
-                       kind};
+    vn_text_job job = {captions, avoid, avoid_begin, NULL, taken_begin, row, slot, ROWS, SLOTS, 7, text, at, bytes,
+                       reason, kind};
     vn_text_draw(&job);
     for (int64_t i = 0; i < ROWS * SLOTS; i++) {
         vn_span source = captions[i / SLOTS];

@@ -166,11 +166,13 @@ search(found *list, const vn_sentence *in)
         }
         if (f.last < 0)
             continue;
-        if (f.end - f.begin == 2 && table[f.begin].concept == COLOR) /* orange: a colour before a noun, else the fruit */
+        /* orange: a colour before a noun, else the fruit */
+        if (f.end - f.begin == 2 && table[f.begin].concept == COLOR)
             f.begin += !(joined(in, f.last + 1) && is(in->word[f.last + 1].kind, "NA")), f.end = f.begin + 1;
         f.form = table[f.begin].form == VN_EITHER ? in->word[f.last].form : table[f.begin].form;
         f.meant = meant(in, &f);
-        if (strcmp(table[f.begin].sense, "less") == 0 && f.end - f.begin == 2) /* short: the opposite of tall, or long */
+        /* short: the opposite of tall, or long */
+        if (strcmp(table[f.begin].sense, "less") == 0 && f.end - f.begin == 2)
             f.begin += upright(in, f.last), f.end = f.begin + 1;
         list[count++] = f;
         i = f.last;
