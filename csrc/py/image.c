@@ -18,7 +18,8 @@ bind_picture(PyObject *object, vn_picture *p)
     PyArrayObject *a = (PyArrayObject *)object;
     *p = (vn_picture){PyArray_DATA(a), PyArray_DIM(a, 0), PyArray_DIM(a, 1), PyArray_DIM(a, 2), PyArray_STRIDE(a, 0)};
     if (p->H < 1 || p->W < 1 || p->H > MAX_SIDE || p->W > MAX_SIDE || p->C < 1 || p->C > 4) {
-        PyErr_Format(PyExc_ValueError, "a picture must have at least one pixel and 1 to 4 channels, got (%lld, %lld, %lld)",
+        PyErr_Format(PyExc_ValueError,
+                     "a picture must have at least one pixel and 1 to 4 channels, got (%lld, %lld, %lld)",
                      (long long)p->H, (long long)p->W, (long long)p->C);
         return -1;
     }
