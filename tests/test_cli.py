@@ -70,6 +70,8 @@ def test_help(capsys):
     (["train", "scenes", "data.nn=8"], "did you mean 'n'?"),
     (["train", "scenes", "data.kind=sceens"], "did you mean 'scenes'?"),
     (["train", "scenes", "model.image_sise=8"], "unknown key model.image_sise: did you mean model.image_size?"),
+    (["train", "scenes", "model.checkpoint="], "model.checkpoint must be set, as by model=FOLDER"),
+    (["train", "negclip"], "coco needs captions and images"),
     (["train", "scenes", "model.patch=7"], "image_size must be a multiple of patch"),
     (["train", "scenes", 'negatives=["swp"]'], "unknown key negatives swp: did you mean negatives swap?"),
     (["train", "scenes", 'negatives=[{name="swap", kk=2}]'], "unknown key negatives.swap.kk"),

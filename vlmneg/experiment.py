@@ -102,6 +102,8 @@ def make_model(table: Mapping[str, Any], data: Any, seed: int) -> Clip:
     check_keys(table, [*MODEL_KEYS, *sizes], "model.")
     changes = {k: v for k, v in table.items() if k in sizes}
     source = table.get("checkpoint")
+    if source == "":
+        raise SettingsError("model.checkpoint must be set, as by model=FOLDER")
     if source is None and table.get("preset") not in (None, *PRESETS):
         source = table["preset"]                     # model = "folder"
     if source is not None:
