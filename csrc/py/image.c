@@ -95,8 +95,8 @@ tensor_body(void *arg, int64_t item, int worker)
     const tensor_job *j = arg;
     const vn_window *w = j->windows + item;
     vn_arena scratch = {j->scratch + (size_t)worker * j->share, 0, j->share};
-    vn_picture_tensor(j->out + item * 3 * w->rows * w->columns, j->pictures + item, w, j->order, j->mirror[item], j->table,
-                    &scratch);
+    vn_picture_tensor(j->out + item * 3 * w->rows * w->columns, j->pictures + item, w, j->order, j->mirror[item],
+                      j->table, &scratch);
 }
 
 /* Reads B pictures and windows of one size; the scratch of the hungriest. */
