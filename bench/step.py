@@ -29,23 +29,20 @@ def add_arguments(parser):
 
 
 def captions(batch, negatives):
-    """Real captions and their swap and replace negatives, as ids (B * (1 + K), 77): captions first."""
+    """Real captions that have enough valid negatives, and those, as ids (B * (1 + K), 77): captions first."""
     import vlmneg as vn
 
     vocabulary = DATA / "clip" / "bpe_simple_vocab_16e6.txt.gz"
     tokenizer = vn.Tokenizer.from_file(vocabulary) if vocabulary.exists() else vn.Tokenizer.find()
     rows = json.loads((DATA / "coco" / "captions.json").read_text())["annotations"]
-    texts = [row["caption"] for row in rows[:: max(1, len(rows) // batch)]][:batch]
-    if not negatives:
-        return tokenizer(texts)
+    texts = list({row["image_id"]: row["caption"] for row in rows}.values())
     half = (negatives + 1) // 2
-    makers = vn.negatives.text.swap(k=half) + vn.negatives.text.replace(k=half)
-    made = makers(texts, seed=0)
-    extra = []  # valid ones first; a caption without enough repeats itself, so that every side does the same work
-    for text, row, valid in zip(texts, made.text, made.valid, strict=True):
-        good = [t for t, v in zip(row, valid, strict=True) if v] + [text] * negatives
-        extra += good[:negatives]
-    return tokenizer(texts + extra)
+    made = (vn.negatives.text.swap(k=half) + vn.negatives.text.replace(k=2 * half))(texts, seed=0)
+    valid = [[t for t, v in zip(*row, strict=True) if v] for row in zip(made.text, made.valid, strict=True)]
+    chosen = [i for i, row in enumerate(valid) if len(row) >= negatives][:batch]
+    if len(chosen) < batch:
+        raise SystemExit(f"only {len(chosen)} captions have {negatives} negatives; ask for a smaller batch")
+    return tokenizer([texts[i] for i in chosen] + [t for i in chosen for t in valid[i][:negatives]])
 
 
 def run(arguments):
