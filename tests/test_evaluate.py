@@ -61,7 +61,6 @@ class Colour:
     """Pictures by their mean colour, captions by their words, both projected at random."""
 
     def __init__(self, width=8, constant=False):
-        pytest.importorskip("vlmneg.images")
         rng = np.random.default_rng(0)
         self.projection, self.words = rng.standard_normal((3, width)), rng.standard_normal((9999, width))
         self.tokenizer, self.constant, self.images, self.texts = Words(), constant, 0, []

@@ -9,7 +9,26 @@ from typing import Any
 
 import numpy as np
 
-from vlmneg import _core
+
+def _load_core() -> Any:
+    """Load the core with threads that soon sleep while they wait.
+
+    libgomp lets waiting threads spin for milliseconds, which makes small steps many times slower as soon as anything
+    else runs on the cores. It reads its settings once, when it is loaded, so they are in the environment only then.
+    What the user has set stands.
+    """
+    choose = "OMP_WAIT_POLICY" not in os.environ and "GOMP_SPINCOUNT" not in os.environ
+    if choose:
+        os.environ["GOMP_SPINCOUNT"] = "3000"
+    try:
+        from vlmneg import _core as core
+    finally:
+        if choose:
+            del os.environ["GOMP_SPINCOUNT"]
+    return core
+
+
+_core = _load_core()
 
 VERSION = "0.1.0"
 _BLAS = Path(__file__).parent / "lib" / "libvlmneg_blas.so"

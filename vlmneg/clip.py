@@ -75,6 +75,7 @@ class Clip:
             raise TypeError(f"config must be a ClipConfig, such as ClipConfig.tiny(), got {type(config).__name__}")
         self._config = config
         self._tokenizer: Tokenizer | None = None
+        self.path: str | None = None  # where the weights came from
         self._core = _core.Model(_sizes(config))
         self._core.start(seed)
         self._weights = _named_views(self._core.weights(), self._core.tensors())
@@ -391,6 +392,7 @@ class Clip:
         config, state, extras = checkpoints.load(path, activation=activation, **options)
         model = cls(config, tokenizer=extras["tokenizer"])
         model.load_state_dict(state)
+        model.path = os.fspath(path)
         return model
 
     def save_pretrained(self, path: str | os.PathLike, layout: str = "transformers") -> None:
@@ -449,7 +451,7 @@ def _named_views(flat: np.ndarray, tensors: list[tuple[str, tuple[int, ...], int
 def _ids(x: Any, name: str) -> np.ndarray:
     array = np.asarray(x)
     if array.dtype.kind not in "iu" or array.size == 0:
-        raise TypeError(f"{name} must be integers or a list of strings, and not empty; got {array.dtype}, {array.shape}")
+        raise TypeError(f"{name} must be integers or strings, and not empty; got {array.dtype} of shape {array.shape}")
     return array
 
 

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .images import decode
+
 Vectors = NDArray[np.float32]
 MISSING, UNREADABLE = "missing image", "unreadable image"
 
@@ -95,8 +97,6 @@ def encode_captions(model: Any, captions: Sequence[str], batch: int, step: Calla
 
 def _load(picture: Any) -> tuple[str, Any, str]:
     """Digest of the content, decoded picture, and what went wrong."""
-    from .images import decode
-
     try:
         if is_path(picture):
             data = Path(picture).read_bytes() if Path(picture).is_file() else None
