@@ -10,8 +10,8 @@ import pytest
 
 import vlmneg as vn
 from vlmneg import _core
-from vlmneg.config import ClipConfig
 from vlmneg.checkpoints.transformers import to_openai
+from vlmneg.config import ClipConfig
 from vlmneg.reference import clip as twin
 
 CONFIGS = {
@@ -87,7 +87,8 @@ def test_twin_gradients_by_differences():
     rng = np.random.default_rng(0)
     image = dict(heads=config.image_heads, act="quick_gelu")
     text = dict(heads=config.text_heads, act="quick_gelu")
-    for encode, data, options in ((twin.encode_image, x.astype(float), image), (twin.encode_text, lists(ids, config), text)):
+    images, texts = (twin.encode_image, x.astype(float), image), (twin.encode_text, lists(ids, config), text)
+    for encode, data, options in (images, texts):
         unit, backward = encode(state, data, **options)
         d = rng.standard_normal(unit.shape)
         for name, gradient in backward(d).items():
@@ -210,7 +211,8 @@ def test_saved_here_loads_there(tmp_path, name):
     peers.transformers_clip(config)  # skips where it is missing
     from transformers import CLIPModel
 
-    for got, want in zip(peer_features(CLIPModel.from_pretrained(tmp_path / "t").eval(), x, ids, config), (image, text), strict=True):
+    features = peer_features(CLIPModel.from_pretrained(tmp_path / "t").eval(), x, ids, config)
+    for got, want in zip(features, (image, text), strict=True):
         assert np.abs(got.detach().numpy() - want).max() < 1e-6
     peer = peers.open_clip_model(config)
     from safetensors.torch import load_file

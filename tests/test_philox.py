@@ -26,5 +26,5 @@ def test_published_answers(counter, key, answer):
 def test_twin():
     rng = np.random.default_rng(0)
     for seed, row in rng.integers(0, 2**63, (20, 2)):
-        draw, stream = rng.integers(0, 2**32, 2)
-        assert _core.philox(int(seed), int(row), int(draw), int(stream)) == tuple(philox(int(seed), int(row), int(draw), int(stream)))
+        where = [int(seed), int(row), *map(int, rng.integers(0, 2**32, 2))]
+        assert _core.philox(*where) == tuple(philox(*where))

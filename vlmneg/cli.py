@@ -48,6 +48,7 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
+        """One line and exit code 2."""
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
@@ -110,6 +111,7 @@ def _positive(text: str) -> int:
 
 
 def run_demo(given: argparse.Namespace) -> None:
+    """The embedded demonstration."""
     from . import demo
 
     result = demo.run(given.out, seed=given.seed)
@@ -117,6 +119,7 @@ def run_demo(given: argparse.Namespace) -> None:
 
 
 def run_train(given: argparse.Namespace) -> None:
+    """Training as a run's settings say."""
     from . import experiment, runs, settings
 
     wanted = settings.run_settings(settings.override(settings.read_table(given.config), given.settings))
@@ -135,6 +138,7 @@ def run_train(given: argparse.Namespace) -> None:
 
 
 def run_eval(given: argparse.Namespace) -> None:
+    """One benchmark with one model."""
     from . import evaluation, experiment
 
     model = experiment.load_model(given.model, given.activation, given.tokenizer)
@@ -144,6 +148,7 @@ def run_eval(given: argparse.Namespace) -> None:
 
 
 def run_convert(given: argparse.Namespace) -> None:
+    """Weights from one layout to another."""
     from . import checkpoints
 
     config = checkpoints.convert(given.source, given.target, layout=given.layout, activation=given.activation)
@@ -152,6 +157,7 @@ def run_convert(given: argparse.Namespace) -> None:
 
 
 def run_info(given: argparse.Namespace) -> None:
+    """What this build is and runs on."""
     from . import build_info
 
     facts = build_info()

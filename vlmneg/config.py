@@ -113,17 +113,47 @@ class ClipConfig:
 
     @classmethod
     def vit_b_32(cls, **changes: Any) -> ClipConfig:
-        """ViT-B/32 (151,277,313 parameters); keywords replace single fields."""
+        """ViT-B/32 (151,277,313 parameters).
+
+        Parameters
+        ----------
+        **changes
+            Fields to replace.
+
+        Returns
+        -------
+        ClipConfig
+        """
         return cls().replace(**changes)
 
     @classmethod
     def vit_b_16(cls, **changes: Any) -> ClipConfig:
-        """ViT-B/16 (149,620,737 parameters); keywords replace single fields."""
+        """ViT-B/16 (149,620,737 parameters).
+
+        Parameters
+        ----------
+        **changes
+            Fields to replace.
+
+        Returns
+        -------
+        ClipConfig
+        """
         return cls(patch=16).replace(**changes)
 
     @classmethod
     def vit_l_14(cls, **changes: Any) -> ClipConfig:
-        """ViT-L/14 (427,616,513 parameters); keywords replace single fields."""
+        """ViT-L/14 (427,616,513 parameters).
+
+        Parameters
+        ----------
+        **changes
+            Fields to replace.
+
+        Returns
+        -------
+        ClipConfig
+        """
         return cls(
             embed=768, patch=14, image_width=1024, image_heads=16, image_layers=24, image_mlp=4096,
             text_width=768, text_heads=12, text_mlp=3072,
@@ -131,12 +161,16 @@ class ClipConfig:
 
     @classmethod
     def tiny(cls, **changes: Any) -> ClipConfig:
-        """Small model for 64-pixel images, fit to be trained from scratch on a laptop; keywords replace single fields.
+        """Small model for 64-pixel images, fit to be trained from scratch on a laptop.
 
         Parameters
         ----------
         **changes
             Fields to replace. ``vocab`` alone moves ``start`` and ``end`` to the last two ids.
+
+        Returns
+        -------
+        ClipConfig
 
         Examples
         --------

@@ -121,7 +121,7 @@ def evaluate(model: Any, benchmark: str, *, annotations: Any = None, images: Any
     figures = scoring.summarise(table, ties=ties, types=read.types, averages=read.rule == "choice",
                                 bootstrap=bootstrap, seed=seed)
     if "micro" in figures and figures["micro"].lenient < 0.8 * facts["chance"]:
-        log.warning("%s: far fewer right than by chance: are the columns of true and false captions swapped?", read.name)
+        log.warning("%s: far fewer right than by chance: are true and false captions swapped?", read.name)
     shown = dict(zip(names, (pictures.digest[n] for n in place), strict=True))
     result = Result(read.name, figures, rows, {
         "model": describe_model(model),

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import math
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +27,20 @@ __all__ = ["Objective", "Parameter", "Result", "Term", "get", "infonce", "names"
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a term: its name, start value, range or choices, and what it does."""
+    """A parameter of a term.
+
+    Attributes
+    ----------
+    name : str
+    choices : tuple of str or None
+        The values that it takes; None: a number.
+    start : float or str
+        Its value unless one is given.
+    low, high : float
+        Its range.
+    doc : str
+        What it does.
+    """
 
     name: str
     choices: tuple[str, ...] | None
@@ -38,7 +50,19 @@ class Parameter:
     doc: str
 
     def check(self, value: Any, term: str) -> float | str:
-        """The value, or a ValueError that names the range."""
+        """Refuse what is out of range.
+
+        Parameters
+        ----------
+        value : float or str
+        term : str
+            Whose parameter it is, for the message.
+
+        Returns
+        -------
+        float or str
+            The value.
+        """
         if self.choices is not None:
             if value in self.choices:
                 return typing.cast(str, value)
@@ -51,7 +75,16 @@ class Parameter:
         return float(value)
 
     def number(self, value: float | str) -> float:
-        """The value as the core takes it."""
+        """The value as the core takes it.
+
+        Parameters
+        ----------
+        value : float or str
+
+        Returns
+        -------
+        float
+        """
         return float(self.choices.index(typing.cast(str, value))) if self.choices is not None else float(value)
 
     @property
@@ -394,6 +427,15 @@ def _room(out: Mapping[str, np.ndarray] | None, name: str, like: np.ndarray | No
 def infonce(**params: Any) -> Objective:
     """Symmetric InfoNCE, as CLIP trains: `itc` with ``negatives="none"``.
 
+    Parameters
+    ----------
+    **params
+        Parameters of `itc`.
+
+    Returns
+    -------
+    Objective
+
     References
     ----------
     Radford et al., Learning transferable visual models from natural language supervision. arXiv:2103.00020.
@@ -408,6 +450,15 @@ def infonce(**params: Any) -> Objective:
 
 def negclip(**params: Any) -> Objective:
     """InfoNCE whose images also see negative captions: `itc` with ``negatives="shared"``, or "own" on request.
+
+    Parameters
+    ----------
+    **params
+        Parameters of `itc`.
+
+    Returns
+    -------
+    Objective
 
     References
     ----------
@@ -430,6 +481,10 @@ def _one(name: str, params: Mapping[str, Any]) -> Objective:
 
 def names() -> list[str]:
     """Names that `get` takes: the terms of the core and named settings of them.
+
+    Returns
+    -------
+    list of str
 
     Examples
     --------

@@ -27,19 +27,42 @@ from .settings import TrainSettings
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """What one training step did."""
+    """What one training step did.
 
-    step: int                     # steps done, so from 1
-    epoch: int                    # pass through the data, from 0
+    Attributes
+    ----------
+    step : int
+        Steps done, so from 1.
+    epoch : int
+        Pass through the data, from 0.
+    loss : float
+    terms : dict of str to float
+        Unweighted value of each term.
+    accuracy, valid : float or None
+        Share of valid negatives scored below the caption, and of negatives that are valid; None without negatives.
+    lr : float
+    grad_norm : float
+        Before clipping.
+    logit_scale : float
+        The factor, not its logarithm, after the step.
+    tokens : int
+        Of this step's captions and negatives.
+    skipped : int
+        Unreadable images so far.
+    examples_per_second : float
+    """
+
+    step: int
+    epoch: int
     loss: float
-    terms: dict[str, float]       # unweighted value of each term
-    accuracy: float | None        # share of valid negatives scored below the caption; None without negatives
-    valid: float | None           # share of negatives that are valid; None without negatives
+    terms: dict[str, float]
+    accuracy: float | None
+    valid: float | None
     lr: float
-    grad_norm: float              # before clipping
-    logit_scale: float            # the factor, not its logarithm, after the step
-    tokens: int                   # of this step's captions and negatives
-    skipped: int                  # unreadable images so far
+    grad_norm: float
+    logit_scale: float
+    tokens: int
+    skipped: int
     examples_per_second: float
 
     def to_dict(self) -> dict[str, Any]:

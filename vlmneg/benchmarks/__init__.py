@@ -73,6 +73,10 @@ class Benchmark:
 def names() -> list[str]:
     """Benchmarks that `read` and ``vlmneg.evaluate`` know.
 
+    Returns
+    -------
+    list of str
+
     Examples
     --------
     >>> from vlmneg import benchmarks

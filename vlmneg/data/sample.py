@@ -63,7 +63,16 @@ class Dataset:
         return f"<{len(self)} samples{'; skipped: ' + left_out if left_out else ''}>"
 
     def sample(self, i):
-        """The sample at a position in [0, len)."""
+        """One sample.
+
+        Parameters
+        ----------
+        i : int in [0, len)
+
+        Returns
+        -------
+        Sample
+        """
         return self.samples[i]
 
     def captions(self):

@@ -114,6 +114,11 @@ class Negatives:
 
     A subclass has a `name` and either `slot()`, the parameters of what the C core makes under that name, or
     `draw(request, taken, first)`, which gives texts, kinds and codes of its slots; taken: the row's negatives so far.
+
+    Parameters
+    ----------
+    **parameters
+        ``k``, the number of slots in [1, 16], and what else the subclass takes.
     """
 
     name = ""

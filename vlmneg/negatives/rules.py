@@ -36,8 +36,10 @@ def judge(says, true, seen):
 
 
 def check_unicode(request, text, code):
-    """Case and composition beyond ASCII: the core takes such letters as they are, so equal captions can look different
-    to it. They are judged again by `key`; a negative that fails is lost, not drawn again."""
+    """Case and composition beyond ASCII, where equal captions can look different to the core.
+
+    It takes such letters as they are. They are judged again by `key`; a negative that fails is lost, not drawn again.
+    """
     plain = str.isascii
     for i, caption in enumerate(request.captions):
         if plain(caption) and all(map(plain, text[i])) and (not request.avoid or all(map(plain, request.avoid[i]))):

@@ -124,7 +124,22 @@ class exact(Negatives):
             raise TypeError(f"kinds must be None, a name or several, got {type(kinds).__name__}")
 
     def draw(self, request, taken, first):
-        """Texts, kinds and codes of this part's slots."""
+        """This part's slots.
+
+        Parameters
+        ----------
+        request : Request
+            Captions, what is true of their images, random rows.
+        taken : list of N lists of str
+            Each row's negatives so far.
+        first : int
+            This part's first slot.
+
+        Returns
+        -------
+        text, kind : list of N lists of k str
+        code : ndarray of shape (N, k), uint8
+        """
         if request.samples is None:
             raise ValueError("exact takes its negatives from samples; give samples=, one a caption")
         rows = [self._row(request, i, taken[i] if taken else (), first) for i in range(len(request.captions))]

@@ -82,20 +82,20 @@ def _softmax(s):
 def attention_forward(qkv, begin, heads, causal):
     """out (N,C), lse (N,H); qkv (N,3,C), runs begin (R+1)."""
     out, lse = np.zeros((len(qkv), qkv.shape[2])), np.zeros((len(qkv), heads))
-    for a, z in zip(begin[:-1], begin[1:]):
+    for a, z in zip(begin[:-1], begin[1:], strict=True):
         q, k, v = (_heads(qkv[a:z, i], heads) for i in range(3))
         s = q @ k.transpose(0, 2, 1) / math.sqrt(q.shape[2])
         if causal:
             s = np.where(np.tri(z - a, dtype=bool), s, -np.inf)
-        p, l = _softmax(s)
-        out[a:z], lse[a:z] = _join(p @ v), l.T
+        p, rows = _softmax(s)
+        out[a:z], lse[a:z] = _join(p @ v), rows.T
     return out, lse
 
 
 def attention_backward(dout, qkv, begin, heads, causal):
     """dqkv (N,3,C)."""
     dqkv = np.zeros_like(qkv)
-    for a, z in zip(begin[:-1], begin[1:]):
+    for a, z in zip(begin[:-1], begin[1:], strict=True):
         q, k, v, do = (_heads(x, heads) for x in (qkv[a:z, 0], qkv[a:z, 1], qkv[a:z, 2], dout[a:z]))
         scale = 1 / math.sqrt(q.shape[2])
         s = q @ k.transpose(0, 2, 1) * scale
@@ -112,17 +112,17 @@ def attention_backward(dout, qkv, begin, heads, causal):
 def pool_forward(q, kv, begin, heads):
     """out (R,C), lse (R,H): one query a run, which sees the whole run."""
     out, lse = np.zeros_like(q), np.zeros((len(q), heads))
-    for r, (a, z) in enumerate(zip(begin[:-1], begin[1:])):
+    for r, (a, z) in enumerate(zip(begin[:-1], begin[1:], strict=True)):
         k, v = _heads(kv[a:z, 0], heads), _heads(kv[a:z, 1], heads)
-        p, l = _softmax(_heads(q[r : r + 1], heads) @ k.transpose(0, 2, 1) / math.sqrt(k.shape[2]))
-        out[r], lse[r] = _join(p @ v)[0], l[:, 0]
+        p, rows = _softmax(_heads(q[r : r + 1], heads) @ k.transpose(0, 2, 1) / math.sqrt(k.shape[2]))
+        out[r], lse[r] = _join(p @ v)[0], rows[:, 0]
     return out, lse
 
 
 def pool_backward(dout, q, kv, begin, heads):
     """dq (R,C), dkv (N,2,C)."""
     dq, dkv = np.zeros_like(q), np.zeros_like(kv)
-    for r, (a, z) in enumerate(zip(begin[:-1], begin[1:])):
+    for r, (a, z) in enumerate(zip(begin[:-1], begin[1:], strict=True)):
         q_r, do = _heads(q[r : r + 1], heads), _heads(dout[r : r + 1], heads)
         k, v = _heads(kv[a:z, 0], heads), _heads(kv[a:z, 1], heads)
         scale = 1 / math.sqrt(k.shape[2])

@@ -27,7 +27,8 @@ def philox(seed, row, draw, stream):
     key0, key1 = seed & 0xFFFFFFFF, seed >> 32
     for _ in range(10):
         a, b = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
-        c = [(b >> np.uint64(32)) ^ c[1] ^ np.uint64(key0), b & M32, (a >> np.uint64(32)) ^ c[3] ^ np.uint64(key1), a & M32]
+        high = [(b >> np.uint64(32)) ^ c[1] ^ np.uint64(key0), (a >> np.uint64(32)) ^ c[3] ^ np.uint64(key1)]
+        c = [high[0], b & M32, high[1], a & M32]
         key0, key1 = (key0 + 0x9E3779B9) & 0xFFFFFFFF, (key1 + 0xBB67AE85) & 0xFFFFFFFF
     return np.stack(c, -1).astype(np.uint32)
 

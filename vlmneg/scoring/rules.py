@@ -37,7 +37,16 @@ class Credit:
     ties: NDArray[np.int64]
 
     def under(self, ties: str) -> Floats:
-        """The credit under one rule, ``"strict"``, ``"half"``, ``"lenient"`` or ``"first"``."""
+        """The credit under one rule.
+
+        Parameters
+        ----------
+        ties : {"strict", "half", "lenient", "first"}
+
+        Returns
+        -------
+        ndarray of float64
+        """
         values = getattr(self, check_ties(ties))
         if values is None:
             raise ValueError("ties='first' needs the order of the options, which ranks do not keep; "
@@ -46,6 +55,7 @@ class Credit:
 
 
 def check_ties(ties: str) -> str:
+    """The name of a rule for ties, or a ValueError that lists them."""
     if ties not in TIES:
         raise ValueError(f"ties must be one of {', '.join(TIES)}, got {ties!r}")
     return ties
