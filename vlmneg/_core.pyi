@@ -146,3 +146,24 @@ def image_tensor(
 def image_boxes(
     sizes: NDArray[int64], scale: NDArray[float64], ratio: NDArray[float64], seed: int, rows: NDArray[uint64], /
 ) -> tuple[NDArray[int64], NDArray[uint8]]: ...
+
+# losses
+class Loss:
+    def __new__(cls, terms: tuple[tuple[int, float, tuple[float, ...]], ...], /) -> Loss: ...
+    def run(
+        self,
+        image: NDArray[float32],
+        text: NDArray[float32],
+        neg_text: NDArray[float32] | None,
+        valid: NDArray[uint8] | None,
+        rows: NDArray[uint8] | None,
+        group: NDArray[int64] | None,
+        text_key: NDArray[int64] | None,
+        neg_key: NDArray[int64] | None,
+        scale: float,
+        dimage: NDArray[float32] | None,
+        dtext: NDArray[float32] | None,
+        dneg_text: NDArray[float32] | None,
+        /,
+    ) -> tuple[float, tuple[float, ...], float, int, int, int]: ...
+def loss_terms() -> list[tuple[str, str, list[tuple[str, str | None, float, float, float, str]]]]: ...

@@ -32,15 +32,15 @@ class LossResult:
     loss : float
     terms : dict of str to float
         The unweighted value of each term.
-    accuracy : float
-        Share of the valid negatives that score below the true caption of their own image; NaN without negatives.
+    accuracy : float or None
+        Share of the valid negatives that score below the true caption of their own image; None without negatives.
     tokens : int
         Text tokens that were encoded.
     """
 
     loss: float
     terms: dict[str, float]
-    accuracy: float
+    accuracy: float | None
     tokens: int
 
 
@@ -339,7 +339,7 @@ class Clip:
         )
         if backward:
             dtext = r.dtext
-            if len(slots):
+            if r.dneg_text is not None and len(slots):
                 dtext = np.concatenate([dtext, r.dneg_text.reshape(-1, e)[slots]])
             self._core.backward(r.dimage, dtext)
             self.gradients()["logit_scale"][...] = r.dlog_scale

@@ -15,7 +15,7 @@ import difflib
 import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -368,21 +368,25 @@ class Objective:
         >>> r.dneg_text.shape, list(r.terms)
         ((4, 3, 8), ['itc'])
         """
-        arrays = [_rows(image, "image"), _rows(text, "text"), None if neg_text is None else _rows(neg_text, "neg_text")]
+        image, text = _rows(image, "image"), _rows(text, "text")
+        neg_text = None if neg_text is None else _rows(neg_text, "neg_text")
         if neg_text is None and (valid is not None or neg_key is not None):
             raise ValueError("valid and neg_key describe neg_text, which is missing")
         if neg_key is not None and text_key is None:
             raise ValueError("neg_key is compared with text_key, which is missing")
-        masks = [_mask(valid, "valid"), _mask(rows, "rows")]
-        keys = [_numbers(group, "group"), _numbers(text_key, "text_key"), _numbers(neg_key, "neg_key")]
-        grads: list[np.ndarray | None] = [None, None, None]
+        dimage = dtext = dneg_text = None
         if backward:
-            grads = [_room(out, name, like) for name, like in zip(_GRADIENTS, arrays, strict=True)]
-        loss, terms, dlog, count, negatives, below = self._core.run(*arrays, *masks, *keys, scale, *grads)
-        return Result(
-            loss, dict(zip(self.labels(), terms, strict=True)), count, below / negatives if negatives else None,
-            *grads, *((dlog, dlog / scale) if backward else (None, None)),
-        )
+            dimage, dtext = _room(out, "dimage", image), _room(out, "dtext", text)
+            dneg_text = None if neg_text is None else _room(out, "dneg_text", neg_text)
+        loss, terms, dlog_scale, count, negatives, below = self._core.run(
+            image, text, neg_text, _mask(valid, "valid"), _mask(rows, "rows"), _numbers(group, "group"),
+            _numbers(text_key, "text_key"), _numbers(neg_key, "neg_key"), scale, dimage, dtext, dneg_text,
+        )  # fmt: skip
+        r = Result(loss, dict(zip(self.labels(), terms, strict=True)), count, below / negatives if negatives else None)
+        if not backward:
+            return r
+        return replace(r, dimage=dimage, dtext=dtext, dneg_text=dneg_text, dlog_scale=dlog_scale,
+                       dscale=dlog_scale / scale)
 
 
 _GRADIENTS = ("dimage", "dtext", "dneg_text")
@@ -414,14 +418,11 @@ def _numbers(x: Any, name: str) -> np.ndarray | None:
     return np.ascontiguousarray(x).astype(np.int64, copy=False)
 
 
-def _room(out: Mapping[str, np.ndarray] | None, name: str, like: np.ndarray | None) -> np.ndarray | None:
-    if out is not None:
-        for key in out:
-            if key not in _GRADIENTS:
-                raise ValueError(f"out has no place for {key!r}{_nearest(key, _GRADIENTS)}")
-        if like is not None and name in out:
-            return out[name]
-    return None if like is None else np.empty_like(like)
+def _room(out: Mapping[str, np.ndarray] | None, name: str, like: np.ndarray) -> np.ndarray:
+    for key in out or ():
+        if key not in _GRADIENTS:
+            raise ValueError(f"out has no place for {key!r}{_nearest(key, _GRADIENTS)}")
+    return out[name] if out and name in out else np.empty_like(like)
 
 
 def infonce(**params: Any) -> Objective:

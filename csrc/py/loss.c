@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 
 #include "../tiles/vn_tiles.h"
-#include "../vn_backend.h"
+#include "levels.h"
 
 static const char *const twins_choices = "mask|soft|off";
 
@@ -49,7 +49,7 @@ loss_terms(PyObject *module, PyObject *none)
 {
     PyObject *list = PyList_New(0);
     (void)module, (void)none;
-    for (const vn_term *const *term = vn_backend_find(NULL)->terms; list != NULL && *term != NULL; term++) {
+    for (const vn_term *const *term = vnpy_backend()->terms; list != NULL && *term != NULL; term++) {
         PyObject *entry = describe_term(*term);
         if (entry == NULL || PyList_Append(list, entry) < 0)
             Py_CLEAR(list);
@@ -67,7 +67,7 @@ read_use(PyObject *object, vn_use *use)
     if (!PyArg_ParseTuple(object, "ifO!;a term is (place, weight, numbers)", &term, &use->weight, &PyTuple_Type,
                           &numbers))
         return -1;
-    const vn_term *const *terms = vn_backend_find(NULL)->terms;
+    const vn_term *const *terms = vnpy_backend()->terms;
     int count = 0, params = 0;
     while (terms[count] != NULL)
         count++;
@@ -135,7 +135,7 @@ static vn_status
 compute(const vn_objective *objective, vn_arena *kept, const vn_rows *rows, int backward, vn_record *record,
         vn_error *error)
 {
-    const vn_backend *be = vn_backend_find(NULL);
+    const vn_backend *be = vnpy_backend();
     vn_tiles tiles;
     vn_arena arena = {0};
     be->tiles_layout(&tiles, &arena, objective, rows);

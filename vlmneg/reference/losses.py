@@ -68,7 +68,7 @@ def itc(image, text, neg_text, valid, group, text_key, neg_key, scale, *, negati
     if duplicates != "off" and neg_key is not None:
         seen = seen & ~true_captions(neg_key.reshape(-1), group, text_key, None)
     live = ~twin if duplicates == "mask" else np.ones_like(pair)
-    y = (pair | twin if duplicates == "soft" else pair).astype(float)
+    y = (pair | twin if duplicates == "soft" else pair).astype(image.dtype)
     rows, cols = y / y.sum(1, keepdims=True), y / y.sum(0, keepdims=True)
 
     row = log_softmax(scale * np.hstack([a, c]), np.hstack([live, seen]), 1)
@@ -87,7 +87,7 @@ TERMS = {"itc": itc}
 
 
 def objective(terms, *, image, text, neg_text=None, valid=None, rows=None, group=None, text_key=None, neg_key=None,
-              scale=100.0):
+              scale=100.0, dtype=np.float64):
     """A weighted sum of terms.
 
     Parameters
@@ -96,6 +96,7 @@ def objective(terms, *, image, text, neg_text=None, valid=None, rows=None, group
     image, text : ndarray of shape (B, E)
     neg_text, valid, rows, group, text_key, neg_key
         As `vlmneg.losses.Objective.on` takes them.
+    dtype : float64, or float32 to learn what that precision costs
 
     Returns
     -------
@@ -107,14 +108,14 @@ def objective(terms, *, image, text, neg_text=None, valid=None, rows=None, group
     valid = np.ones(neg_text.shape[:2], bool) if valid is None else np.asarray(valid, bool)
     live = np.arange(total) if rows is None else np.flatnonzero(rows)
     group = np.arange(total) if group is None else group
-    v, t = np.float64(image[live]), np.float64(text[live])
-    n, m = np.where(valid[live][..., None], np.float64(neg_text[live]), 0.0), valid[live]
+    v, t, m = image[live].astype(dtype), text[live].astype(dtype), valid[live]
+    n = np.where(m[..., None], neg_text[live], 0.0).astype(dtype)
     out = {"loss": 0.0, "terms": [], "dimage": np.zeros(image.shape), "dtext": np.zeros(text.shape),
            "dneg_text": np.zeros(neg_text.shape), "dlog_scale": 0.0, "rows": len(live)}
     for name, weight, params in terms if len(live) else []:
         loss, dv, dt, dn, dlog = TERMS[name](
             v, t, n, m, group[live], None if text_key is None else text_key[live],
-            None if neg_key is None else neg_key[live], float(scale), **params)
+            None if neg_key is None else neg_key[live], dtype(scale), **params)
         out["terms"].append(loss)
         out["loss"] += weight * loss
         out["dlog_scale"] += weight * dlog
