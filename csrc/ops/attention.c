@@ -5,8 +5,7 @@
  * arXiv:1706.03762. */
 #include "../gemm/vn_gemm.h"
 
-#include "../core/vn_parallel.h"
-#include "vn_softmax.h"
+#include "vn_attention.h"
 
 typedef struct job {
     float *out, *lse, *dqkv, *scratch;
@@ -14,19 +13,6 @@ typedef struct job {
     const vn_runs *runs;
     int64_t C, H, D, room; /* room: floats of scratch a worker has */
 } job;
-
-static vn_status
-take_scratch(vn_ctx *ctx, job *j, int64_t pieces)
-{
-    j->room = (pieces * j->runs->longest * j->runs->longest + 15) / 16 * 16;
-    size_t mark = ctx->scratch.used;
-    j->scratch = vn_arena_floats(&ctx->scratch, j->room * VN_MAX_THREADS);
-    ctx->scratch.used = mark;
-    if (j->scratch == NULL)
-        return vn_fail(&ctx->error, VN_ENOMEM, "attention over %lld rows needs more scratch than was bound",
-                       (long long)j->runs->longest);
-    return VN_OK;
-}
 
 static void
 forward(void *arg, int64_t item, int worker)
@@ -50,7 +36,7 @@ VN_FN(attention_forward)(vn_ctx *ctx, float *out, float *lse, const float *qkv, 
                          int64_t H)
 {
     job j = {out, lse, NULL, NULL, qkv, NULL, NULL, runs, C, H, C / H, 0};
-    VN_TRY(take_scratch(ctx, &j, 1));
+    VN_TRY(vn_attention_scratch(ctx, &j.scratch, &j.room, runs->longest * runs->longest));
     vn_parallel_for(runs->R * H, forward, &j);
     return VN_OK;
 }
@@ -84,7 +70,7 @@ VN_FN(attention_backward)(vn_ctx *ctx, float *dqkv, const float *lse, const floa
                           const float *qkv, const vn_runs *runs, int64_t C, int64_t H)
 {
     job j = {NULL, (float *)lse, dqkv, NULL, qkv, dout, out, runs, C, H, C / H, 0};
-    VN_TRY(take_scratch(ctx, &j, 2));
+    VN_TRY(vn_attention_scratch(ctx, &j.scratch, &j.room, 2 * runs->longest * runs->longest));
     vn_parallel_for(runs->R * H, backward, &j);
     return VN_OK;
 }

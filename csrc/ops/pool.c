@@ -4,8 +4,7 @@
  * its last, which sees all: no mask is left. */
 #include "../vn_backend.h"
 
-#include "../core/vn_parallel.h"
-#include "vn_softmax.h"
+#include "vn_attention.h"
 
 typedef struct job {
     float *out, *lse, *dq, *dkv, *scratch;
@@ -13,19 +12,6 @@ typedef struct job {
     const vn_runs *runs;
     int64_t C, H, D, room;
 } job;
-
-static vn_status
-take_scratch(vn_ctx *ctx, job *j)
-{
-    j->room = (2 * j->runs->longest + 15) / 16 * 16;
-    size_t mark = ctx->scratch.used;
-    j->scratch = vn_arena_floats(&ctx->scratch, j->room * VN_MAX_THREADS);
-    ctx->scratch.used = mark;
-    if (j->scratch == NULL)
-        return vn_fail(&ctx->error, VN_ENOMEM, "pooling %lld rows needs more scratch than was bound",
-                       (long long)j->runs->longest);
-    return VN_OK;
-}
 
 static void
 forward(void *arg, int64_t item, int worker)
@@ -49,7 +35,7 @@ VN_FN(pool_forward)(vn_ctx *ctx, float *out, float *lse, const float *q, const f
                     int64_t C, int64_t H)
 {
     job j = {out, lse, NULL, NULL, NULL, q, kv, NULL, NULL, runs, C, H, C / H, 0};
-    VN_TRY(take_scratch(ctx, &j));
+    VN_TRY(vn_attention_scratch(ctx, &j.scratch, &j.room, 2 * runs->longest));
     vn_parallel_for(runs->R * H, forward, &j);
     return VN_OK;
 }
@@ -84,7 +70,7 @@ VN_FN(pool_backward)(vn_ctx *ctx, float *dq, float *dkv, const float *lse, const
                      const float *q, const float *kv, const vn_runs *runs, int64_t C, int64_t H)
 {
     job j = {NULL, (float *)lse, dq, dkv, NULL, q, kv, dout, out, runs, C, H, C / H, 0};
-    VN_TRY(take_scratch(ctx, &j));
+    VN_TRY(vn_attention_scratch(ctx, &j.scratch, &j.room, 2 * runs->longest));
     vn_parallel_for(runs->R * H, backward, &j);
     return VN_OK;
 }

@@ -1,10 +1,26 @@
-/* Row softmax of attention scores, shared by its dense, causal and pooled forms. */
-#ifndef VN_SOFTMAX_H
-#define VN_SOFTMAX_H
+/* What the dense, causal and pooled forms of attention share: scratch of the workers, and the softmax of a row. */
+#ifndef VN_ATTENTION_H
+#define VN_ATTENTION_H
 
 #include <math.h>
 
+#include "../core/vn_parallel.h"
 #include "../core/vn_simd.h"
+#include "../vn_backend.h"
+
+/* *scratch: *room floats, at least floats, for each worker; worker w has those from w * *room on */
+static inline vn_status
+vn_attention_scratch(vn_ctx *ctx, float **scratch, int64_t *room, int64_t floats)
+{
+    size_t mark = ctx->scratch.used;
+    *room = (floats + 15) / 16 * 16;
+    *scratch = vn_arena_floats(&ctx->scratch, *room * VN_MAX_THREADS);
+    ctx->scratch.used = mark;
+    if (*scratch == NULL)
+        return vn_fail(&ctx->error, VN_ENOMEM, "attention needs %lld floats a worker, more than were bound",
+                       (long long)*room);
+    return VN_OK;
+}
 
 /* s (n) = exp(scale s - lse); returns lse = log sum exp(scale s) */
 static inline float
