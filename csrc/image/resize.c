@@ -9,8 +9,10 @@
 #include "vn_image.h"
 
 #include <math.h>
+#include <string.h>
 
-enum { BITS = 22, ROWS = 16, LANES = 16 };
+/* 32 lanes: with 16 or fewer the compiler unrolls the inner loop into scalars before it thinks of vectors. */
+enum { BITS = 22, ROWS = 32, LANES = 32 };
 
 /* Integer loops are equal on every processor, so the loader may pick the fastest copy. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && \
@@ -130,23 +132,59 @@ pass_vertical(uint8_t *out, const uint8_t *in, int64_t stride, int64_t n, const 
         blend(out + i * n, in + y->first[i] * stride, stride, y->weight + i * y->taps, y->length[i], n);
 }
 
-/* out (rows,count,C); in: rows that begin at pixel column x->low; side (high - low + 1,C,ROWS) */
+/* Trades the high parts of a for the low parts of b; mask covers the low ones. */
+static inline void
+swap_parts(uint64_t *a, uint64_t *b, int bits, uint64_t mask)
+{
+    uint64_t change = ((*a >> bits) ^ *b) & mask;
+    *a ^= change << bits;
+    *b ^= change;
+}
+
+/* out[j][i] = in[i][j] for 8 x 8 bytes, by halves, quarters and eighths of words (little-endian) */
+static inline void
+turn_block(uint8_t *out, int64_t out_stride, const uint8_t *in, int64_t in_stride)
+{
+    uint64_t x[8];
+    for (int i = 0; i < 8; i++)
+        memcpy(x + i, in + i * in_stride, 8);
+    for (int i = 0; i < 4; i++)
+        swap_parts(x + i, x + i + 4, 32, 0x00000000FFFFFFFFu);
+    for (int i = 0; i < 4; i++)
+        swap_parts(x + i + (i & 2), x + i + (i & 2) + 2, 16, 0x0000FFFF0000FFFFu);
+    for (int i = 0; i < 8; i += 2)
+        swap_parts(x + i, x + i + 1, 8, 0x00FF00FF00FF00FFu);
+    for (int i = 0; i < 8; i++)
+        memcpy(out + i * out_stride, x + i, 8);
+}
+
+/* out[j][i] = in[i][j] for rows x columns bytes */
+static void
+turn(uint8_t *VN_RESTRICT out, int64_t out_stride, const uint8_t *VN_RESTRICT in, int64_t in_stride, int64_t rows,
+     int64_t columns)
+{
+    int64_t blocks = rows & ~(int64_t)7, across = columns & ~(int64_t)7;
+    for (int64_t i = 0; i < blocks; i += 8)
+        for (int64_t j = 0; j < across; j += 8)
+            turn_block(out + j * out_stride + i, out_stride, in + i * in_stride + j, in_stride);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = i < blocks ? across : 0; j < columns; j++)
+            out[j * out_stride + i] = in[i * in_stride + j];
+}
+
+/* out (rows,count,C); in: rows that begin at pixel column x->low; side (high - low + count,C,ROWS).
+ * A last strip with fewer rows leaves lanes over that nobody reads. */
 static void
 pass_horizontal(uint8_t *out, const uint8_t *in, int64_t stride, int64_t rows, int64_t C, const axis *x, uint8_t *side)
 {
-    int64_t span = (x->high - x->low) * C, n = C * ROWS;
-    uint8_t *pixel = side + span * ROWS;
+    int64_t span = (x->high - x->low) * C, n = C * ROWS, line = x->count * C;
+    uint8_t *made = side + span * ROWS;
     for (int64_t y = 0; y < rows; y += ROWS) {
         int64_t some = VN_MIN(rows - y, (int64_t)ROWS);
-        for (int64_t j = 0; j < span; j++)
-            for (int64_t r = 0; r < ROWS; r++)
-                side[j * ROWS + r] = in[(y + VN_MIN(r, some - 1)) * stride + j];
-        for (int64_t i = 0; i < x->count; i++) {
-            blend(pixel, side + x->first[i] * n, n, x->weight + i * x->taps, x->length[i], n);
-            for (int64_t r = 0; r < some; r++)
-                for (int64_t c = 0; c < C; c++)
-                    out[((y + r) * x->count + i) * C + c] = pixel[c * ROWS + r];
-        }
+        turn(side, ROWS, in + y * stride, stride, some, span);
+        for (int64_t i = 0; i < x->count; i++)
+            blend(made + i * n, side + x->first[i] * n, n, x->weight + i * x->taps, x->length[i], n);
+        turn(out + y * line, line, made, ROWS, line, some);
     }
 }
 
@@ -158,7 +196,7 @@ vn_picture_resize(uint8_t *out, const vn_picture *in, const vn_window *part, vn_
     int64_t C = in->C, wide = x.high - x.low, high = y.high - y.low;
     int vertical = order == VN_ORDER_PILLOW13 && in->H > part->height &&
                    in->H - part->height > 2 * (in->W - part->width);
-    uint8_t *side = vn_arena_take(scratch, (size_t)((wide + 1) * C * ROWS));
+    uint8_t *side = vn_arena_take(scratch, (size_t)((wide + x.count) * C * ROWS));
     uint8_t *between = vn_arena_take(scratch, (size_t)((vertical ? y.count * wide : high * x.count) * C));
     if (scratch->base == NULL)
         return;
