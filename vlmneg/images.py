@@ -6,8 +6,9 @@ import functools
 import io
 import operator
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import PIL
@@ -20,7 +21,7 @@ __all__ = ["ImageError", "augment", "decode", "preprocess", "resize"]
 
 MAX_SIZE = 16384
 MAX_PIXELS = 2**31 - 1
-ORDERS = ("horizontal", "pillow13")
+ORDERS = ("horizontal", "pillow12", "pillow13")
 
 # Modes of one byte a channel that the C code resizes, and the mode in which Pillow resizes those with alpha.
 PLAIN = ("L", "La", "RGB", "RGBa", "CMYK", "YCbCr")
@@ -42,7 +43,7 @@ class Window(NamedTuple):
     columns: int
 
 
-def decode(source):
+def decode(source: Any) -> Image.Image:
     """Open a picture and load its pixels.
 
     EXIF rotation is not applied.
@@ -86,7 +87,7 @@ def decode(source):
     raise TypeError(f"a picture must be a path, bytes, binary file, PIL image or uint8 array, got {_kind(source)}")
 
 
-def resize(image, size, *, order=None):
+def resize(image: Any, size: int, *, order: str | None = None) -> np.ndarray:
     """Resize a picture with Pillow's antialiased bicubic filter, bit for bit.
 
     The shorter side becomes `size`, the longer one ``int(size * longer / shorter)``.
@@ -97,9 +98,10 @@ def resize(image, size, *, order=None):
         An array has shape (H, W) or (H, W, C); C = 1 is grey, 3 is RGB, 4 is RGBA, whose colours Pillow multiplies by
         alpha before it resizes.
     size : int in [1, 16384]
-    order : {"horizontal", "pillow13"}, optional
-        Which pass comes first: always the horizontal one, as in Pillow before 13, or the vertical one for pictures
-        that shrink far more in height, as in Pillow 13. By default as in the Pillow that is installed.
+    order : {"horizontal", "pillow12", "pillow13"}, optional
+        Which of the two passes comes first: always the horizontal one, as in Pillow before 12.2; the vertical one for
+        pictures over 100 times as high as wide, as in Pillow 12.2 and 12.3; or for pictures that shrink over twice as
+        much in height as in width, as in Pillow 13. By default as in the Pillow that is installed.
 
     Returns
     -------
@@ -122,16 +124,17 @@ def resize(image, size, *, order=None):
     >>> vn.images.resize(np.zeros((480, 640, 3), np.uint8), 224).shape
     (224, 298, 3)
     """
-    size, order = _size(size), _order(order)
+    size, rule = _size(size), _order(order)
     if not isinstance(image, np.ndarray) or (image.ndim == 3 and image.shape[2] == 4):
         image = decode(image)
-        return np.asarray(_resize(image, _whole(image.height, image.width, size), order))
+        return np.asarray(_resize(image, _whole(image.height, image.width, size), rule))
     pixels = _pixels(image)
-    out = _core.image_resize(pixels, np.array(_whole(*pixels.shape[:2], size), np.int64), order)
+    out = _core.image_resize(pixels, np.array(_whole(*pixels.shape[:2], size), np.int64), rule)
     return out[..., 0] if image.ndim == 2 else out
 
 
-def preprocess(images, size=224, *, mean=MEAN, std=STD, convert_first=False, order=None):
+def preprocess(images: Any, size: int = 224, *, mean: Sequence[float] = MEAN, std: Sequence[float] = STD,
+               convert_first: bool = False, order: str | None = None) -> np.ndarray:
     """CLIP's preprocessing: resize, centre crop, convert to RGB, scale to [0, 1], normalise.
 
     Files are decoded on several threads. Bit-equal to the same steps by Pillow and float32 divisions.
@@ -144,7 +147,7 @@ def preprocess(images, size=224, *, mean=MEAN, std=STD, convert_first=False, ord
     mean, std : three floats
     convert_first : bool
         Convert to RGB on opening, as some benchmarks do; it matters for palettes and alpha only.
-    order : {"horizontal", "pillow13"}, optional
+    order : {"horizontal", "pillow12", "pillow13"}, optional
         As in `resize`.
 
     Returns
@@ -166,14 +169,15 @@ def preprocess(images, size=224, *, mean=MEAN, std=STD, convert_first=False, ord
     >>> vn.images.preprocess([np.zeros((50, 70, 3), np.uint8)], 32).shape
     (1, 3, 32, 32)
     """
-    size, order, table = _size(size), _order(order), _table(_three(mean, "mean"), _three(std, "std"))
+    size, rule, table = _size(size), _order(order), _table(_three(mean, "mean"), _three(std, "std"))
     pictures = _open(images, convert_first)
     windows = [_centre(*_shape(p), size) for p in pictures]
-    return _tensor(pictures, windows, np.zeros(len(pictures), np.uint8), table, order)
+    return _tensor(pictures, windows, np.zeros(len(pictures), np.uint8), table, rule)
 
 
-def augment(images, size=224, *, seed, rows, scale=(0.9, 1.0), ratio=(3 / 4, 4 / 3), flip=False, mean=MEAN, std=STD,
-            convert_first=False, order=None):
+def augment(images: Any, size: int = 224, *, seed: int, rows: Sequence[int], scale: Sequence[float] = (0.9, 1.0),
+            ratio: Sequence[float] = (3 / 4, 4 / 3), flip: bool = False, mean: Sequence[float] = MEAN,
+            std: Sequence[float] = STD, convert_first: bool = False, order: str | None = None) -> np.ndarray:
     """Random resized crop for training, then conversion to RGB and normalisation.
 
     The crop of a picture is a function of (seed, row) alone: the same bits in any batch, on any number of threads.
@@ -211,15 +215,15 @@ def augment(images, size=224, *, seed, rows, scale=(0.9, 1.0), ratio=(3 / 4, 4 /
     >>> vn.images.augment([np.zeros((50, 70, 3), np.uint8)], 32, seed=0, rows=[7]).shape
     (1, 3, 32, 32)
     """
-    size, order, table = _size(size), _order(order), _table(_three(mean, "mean"), _three(std, "std"))
-    scale, ratio, rows = _range(scale, "scale", 1.0), _range(ratio, "ratio", np.inf), _rows(rows)
+    size, rule, table = _size(size), _order(order), _table(_three(mean, "mean"), _three(std, "std"))
+    ranges, numbers = (_range(scale, "scale", 1.0), _range(ratio, "ratio", np.inf)), _rows(rows)
     pictures = _open(images, convert_first)
-    if len(rows) != len(pictures):
-        raise ValueError(f"rows must hold one number a picture: got {len(rows)} rows and {len(pictures)} pictures")
-    boxes, mirror = _core.image_boxes(np.array([_shape(p) for p in pictures], np.int64), scale, ratio, seed, rows)
+    if len(numbers) != len(pictures):
+        raise ValueError(f"rows must hold one number a picture: got {len(numbers)} rows and {len(pictures)} pictures")
+    boxes, mirror = _core.image_boxes(np.array([_shape(p) for p in pictures], np.int64), *ranges, seed, numbers)
     crops = [_crop(p, *box) for p, box in zip(pictures, boxes.tolist(), strict=True)]
     windows = [Window(size, size, 0, 0, size, size)] * len(crops)
-    return _tensor(crops, windows, mirror if flip else np.zeros_like(mirror), table, order)
+    return _tensor(crops, windows, mirror if flip else np.zeros_like(mirror), table, rule)
 
 
 def _kind(x):
@@ -262,14 +266,18 @@ def _size(size):
 
 def _order(order):
     if order is None:
-        order = "pillow13" if int(PIL.__version__.split(".")[0]) >= 13 else "horizontal"
+        version = tuple(int(part) for part in PIL.__version__.split(".")[:2])
+        order = "pillow13" if version >= (13, 0) else "pillow12" if version >= (12, 2) else "horizontal"
     if order not in ORDERS:
-        raise ValueError(f"order must be None, 'horizontal' or 'pillow13', got {order!r}")
+        raise ValueError(f"order must be None or one of {', '.join(ORDERS)}, got {order!r}")
     return ORDERS.index(order)
 
 
 def _three(values, name):
-    values = tuple(float(v) for v in values)
+    try:
+        values = tuple(float(v) for v in values)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be three numbers, got {values!r}") from None
     if len(values) != 3 or not np.isfinite(values).all() or (name == "std" and min(values) <= 0):
         positive = ", all positive" if name == "std" else ""
         raise ValueError(f"{name} must be three finite numbers{positive}, got {values}")
@@ -277,7 +285,10 @@ def _three(values, name):
 
 
 def _range(values, name, top):
-    values = np.array(values, np.float64)
+    try:
+        values = np.array(values, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be two numbers, got {values!r}") from None
     if values.shape != (2,) or not 0 < values[0] <= values[1] <= top or not np.isfinite(values).all():
         limit = " <= 1" if top == 1 else ""
         raise ValueError(f"{name} must be (low, high) with 0 < low <= high{limit}, got {values.tolist()}")
@@ -362,11 +373,16 @@ def _resize(image, window, order):
         pixels = pixels if pixels.ndim == 3 else pixels[..., None]
         out = _core.image_resize(pixels, np.array(window, np.int64), order)
         return Image.frombytes(mode, (window.columns, window.rows), out.tobytes()).convert(image.mode)
-    shrink = image.height - window.height
-    vertical = ORDERS[order] == "pillow13" and shrink > max(0, 2 * (image.width - window.width))
-    between = (image.width, window.height) if vertical else (window.width, image.height)
+    between = (image.width, window.height) if _vertical_first(image, window, order) else (window.width, image.height)
     done = image.resize(between, Image.Resampling.BICUBIC).resize(size, Image.Resampling.BICUBIC)
     return _crop(done, window.top, window.left, window.rows, window.columns)
+
+
+def _vertical_first(image, window, order):
+    """The same choice as in csrc/image/resize.c, for the modes that Pillow resizes."""
+    shrink, tall = image.height - window.height, image.height > 100 * image.width
+    more = shrink > 2 * (image.width - window.width)
+    return shrink > 0 and (tall if ORDERS[order] == "pillow12" else more if ORDERS[order] == "pillow13" else False)
 
 
 def _tensor(pictures, windows, mirror, table, order):

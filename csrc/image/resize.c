@@ -188,14 +188,21 @@ pass_horizontal(uint8_t *out, const uint8_t *in, int64_t stride, int64_t rows, i
     }
 }
 
+static int
+vertical_first(const vn_picture *in, const vn_window *part, vn_order order)
+{
+    int64_t shrink = in->H - part->height;
+    return shrink > 0 && ((order == VN_ORDER_PILLOW12 && in->H > 100 * in->W) ||
+                          (order == VN_ORDER_PILLOW13 && shrink > 2 * (in->W - part->width)));
+}
+
 void
 vn_picture_resize(uint8_t *out, const vn_picture *in, const vn_window *part, vn_order order, vn_arena *scratch)
 {
     axis x = axis_plan(in->W, part->width, part->left, part->columns, scratch);
     axis y = axis_plan(in->H, part->height, part->top, part->rows, scratch);
     int64_t C = in->C, wide = x.high - x.low, high = y.high - y.low;
-    int vertical = order == VN_ORDER_PILLOW13 && in->H > part->height &&
-                   in->H - part->height > 2 * (in->W - part->width);
+    int vertical = vertical_first(in, part, order);
     uint8_t *side = vn_arena_take(scratch, (size_t)((wide + x.count) * C * ROWS));
     uint8_t *between = vn_arena_take(scratch, (size_t)((vertical ? y.count * wide : high * x.count) * C));
     if (scratch->base == NULL)

@@ -16,8 +16,9 @@ typedef struct vn_window {
 } vn_window;
 
 typedef enum vn_order {
-    VN_ORDER_HORIZONTAL, /* horizontal pass first: Pillow before 13 */
-    VN_ORDER_PILLOW13    /* vertical first where that shrinks much more */
+    VN_ORDER_HORIZONTAL, /* the horizontal pass first: Pillow before 12.2 */
+    VN_ORDER_PILLOW12,   /* the vertical one where a picture over 100 times as high as wide shrinks: 12.2 and 12.3 */
+    VN_ORDER_PILLOW13    /* the vertical one where the height shrinks over twice as much as the width: since 13 */
 } vn_order;
 
 typedef struct vn_box {

@@ -59,7 +59,7 @@ image_resize(PyObject *module, PyObject *const *args, Py_ssize_t n)
     if (vnpy_count("image_resize", n, 3) < 0 || bind_picture(args[0], &picture) < 0)
         return NULL;
     const int64_t *plan = vnpy_in(args[1], "plan", NPY_INT64, "6", &axes);
-    if (plan == NULL || read_window(plan, &window) < 0 || vnpy_int64(args[2], "order", 0, 1, &order) < 0)
+    if (plan == NULL || read_window(plan, &window) < 0 || vnpy_int64(args[2], "order", 0, 2, &order) < 0)
         return NULL;
     npy_intp shape[3] = {(npy_intp)window.rows, (npy_intp)window.columns, (npy_intp)picture.C};
     PyObject *out = PyArray_SimpleNew(3, shape, NPY_UINT8);
@@ -182,7 +182,7 @@ image_tensor(PyObject *module, PyObject *const *args, Py_ssize_t n)
     if ((plan = vnpy_in(args[1], "plans", NPY_INT64, "B,6", &axes)) == NULL ||
         (mirror = vnpy_in(args[2], "mirror", NPY_UINT8, "B", &axes)) == NULL ||
         (table = vnpy_in(args[3], "table", NPY_FLOAT32, "3,256", &axes)) == NULL ||
-        vnpy_int64(args[4], "order", 0, 1, &order) < 0)
+        vnpy_int64(args[4], "order", 0, 2, &order) < 0)
         return NULL;
     if (vnpy_size(&axes, 'B') != PyTuple_GET_SIZE(args[0])) {
         PyErr_Format(PyExc_ValueError, "plans must have a row for each picture, got %lld rows and %zd pictures",

@@ -98,10 +98,11 @@ main(void)
     for (int i = 0; i < SIZES; i++)
         for (int j = 0; j < SIZES; j++)
             for (int64_t C = 1; C <= 4; C++)
-                for (int order = 0; order < 2; order++)
+                for (int order = 0; order < 3; order++)
                     test_parts(sizes[i], sizes[j], C, sizes[(i + (int)C) % SIZES], sizes[(j + 3 * order) % SIZES],
                                (vn_order)order);
-    test_parts(100, 3, 3, 9, 3, VN_ORDER_PILLOW13);
+    test_parts(301, 3, 3, 9, 3, VN_ORDER_PILLOW13);
+    test_parts(301, 3, 3, 9, 2, VN_ORDER_PILLOW12);
     test_tensor(1);
     test_tensor(3);
     test_boxes();

@@ -40,7 +40,8 @@ def weights(N, M):
 
 def vertical_first(H, W, h, w, order):
     """Whether the vertical pass comes first."""
-    return order == "pillow13" and H > h and H - h > 2 * (W - w)
+    tall = {"horizontal": False, "pillow12": H > 100 * W, "pillow13": H - h > 2 * (W - w)}
+    return H > h and tall[order]
 
 
 def resize(image, height, width, order):
@@ -50,7 +51,7 @@ def resize(image, height, width, order):
     ----------
     image : ndarray of shape (H, W, C), uint8
     height, width : int
-    order : {"horizontal", "pillow13"}
+    order : {"horizontal", "pillow12", "pillow13"}
 
     Returns
     -------
