@@ -127,9 +127,9 @@ def resize(image: Any, size: int, *, order: str | None = None) -> np.ndarray:
     size, rule = _size(size), _order(order)
     if not isinstance(image, np.ndarray) or (image.ndim == 3 and image.shape[2] == 4):
         image = decode(image)
-        return np.asarray(_resize(image, _whole(image.height, image.width, size), rule))
+        return np.asarray(_resize(image, _whole(*_shape(image), size), rule))
     pixels = _pixels(image)
-    out = _core.image_resize(pixels, np.array(_whole(*pixels.shape[:2], size), np.int64), rule)
+    out = _core.image_resize(pixels, np.array(_whole(*_shape(pixels), size), np.int64), rule)
     return out[..., 0] if image.ndim == 2 else out
 
 
@@ -339,8 +339,10 @@ def _open(images, convert_first):
     return [by_id[id(source)] for source in images]
 
 
-def _shape(picture):
-    return picture.shape[:2] if isinstance(picture, np.ndarray) else (picture.height, picture.width)
+def _shape(picture) -> tuple[int, int]:
+    if isinstance(picture, np.ndarray):
+        return picture.shape[0], picture.shape[1]
+    return picture.height, picture.width
 
 
 def _whole(height, width, size):
