@@ -125,7 +125,7 @@ class Batches:
         if index in self.kept:
             return sample, self.kept[index]
         try:
-            picture = images.decode(sample.image)
+            picture: Any = images.decode(sample.image)
             if self.augment is None:
                 picture = self.preprocess([picture])[0]
             if self.keep:

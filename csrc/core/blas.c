@@ -12,20 +12,24 @@ vn_blas_open(const char *path, vn_error *error)
 {
     void *library;
     void (*set_threads)(int);
-    sgemm = NULL;
-    if (path == NULL)
+    const char *(*get_core)(void), *(*get_config)(void);
+    vn_blas_sgemm *found;
+    if (path == NULL) {
+        sgemm = NULL;
         return VN_OK;
+    }
     VN_TRY(vn_library_open(&library, path, error));
     /* ISO C has no cast from void * to a function: POSIX asks for this detour */
     *(void **)&set_threads = vn_library_symbol(library, "scipy_openblas_set_num_threads");
-    *(void **)&core_name = vn_library_symbol(library, "scipy_openblas_get_corename");
-    *(void **)&config = vn_library_symbol(library, "scipy_openblas_get_config");
-    vn_blas_sgemm *found;
+    *(void **)&get_core = vn_library_symbol(library, "scipy_openblas_get_corename");
+    *(void **)&get_config = vn_library_symbol(library, "scipy_openblas_get_config");
     *(void **)&found = vn_library_symbol(library, "scipy_cblas_sgemm");
-    if (set_threads == NULL || core_name == NULL || config == NULL || found == NULL)
+    if (set_threads == NULL || get_core == NULL || get_config == NULL || found == NULL)
         return vn_fail(error, VN_EFORMAT, "%s is no OpenBLAS with the prefix scipy_", path);
     set_threads(1);
     sgemm = found;
+    core_name = get_core;
+    config = get_config;
     return VN_OK;
 }
 

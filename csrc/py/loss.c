@@ -64,6 +64,10 @@ read_use(PyObject *object, vn_use *use)
 {
     PyObject *numbers;
     int term;
+    if (!PyTuple_Check(object)) {
+        PyErr_Format(PyExc_TypeError, "a term is (place, weight, numbers), got %s", Py_TYPE(object)->tp_name);
+        return -1;
+    }
     if (!PyArg_ParseTuple(object, "ifO!;a term is (place, weight, numbers)", &term, &use->weight, &PyTuple_Type,
                           &numbers))
         return -1;
@@ -85,8 +89,15 @@ read_use(PyObject *object, vn_use *use)
     use->term = term;
     for (int i = 0; i <= params; i++) {
         float x;
+        double low = i < params ? terms[term]->params[i].low : VN_TWINS_MASK;
+        double high = i < params ? terms[term]->params[i].high : VN_TWINS_OFF;
         if (vnpy_float(PyTuple_GET_ITEM(numbers, i), "a parameter", &x) < 0)
             return -1;
+        if (!(x >= (float)low && x <= (float)high)) {
+            PyErr_Format(PyExc_ValueError, "parameter %d of %s is out of its range, got %R", i, terms[term]->name,
+                         PyTuple_GET_ITEM(numbers, i));
+            return -1;
+        }
         if (i < params)
             use->param[i] = x;
         else

@@ -5,6 +5,10 @@
 static int
 exec(PyObject *module)
 {
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        PyErr_SetString(PyExc_ImportError, "vlmneg runs in the main interpreter only; use threads or processes");
+        return -1;
+    }
     if (PyArray_ImportNumPyAPI() < 0)
         return -1;
 #define X(family)                                                                                   \

@@ -179,6 +179,9 @@ attention(const char *op, PyObject *const *args, Py_ssize_t n, const spec *specs
     }
     if (runs.R < 1 || begin[0] != 0 || begin[runs.R] != runs.N || s[0] < 1 || SIZE('C') % s[0] != 0)
         return PyErr_Format(PyExc_ValueError, "begin must go from 0 to N, and heads must divide C");
+    if (SIZE('H') != s[0] || (axes.name['R' - 'A'] != NULL && SIZE('R') != runs.R))
+        return PyErr_Format(PyExc_ValueError, "lse must have a column for each of %lld heads, and q a row for each of "
+                            "%lld runs", (long long)s[0], (long long)runs.R);
     size_t room = (size_t)VN_MAX_THREADS * (size_t)(2 * runs.longest * runs.longest + 16) * sizeof(float) + 64;
     vn_status status = vn_arena_reserve(&ctx.scratch, room, &ctx.error);
     ctx.be = vnpy_backend();
