@@ -80,6 +80,8 @@ class BuildCore(build_ext):
         for source in ext.sources:
             strict = [] if source.startswith(os.path.join("csrc", "py")) else STRICT
             contract = ["-ffp-contract=off"] if exact(source) else ["-ffp-contract=fast"]
+            # nobody reads the floating-point flags, and loops with a choice in them become vector code
+            contract += ["-fno-trapping-math"] if is_levelled(source) else []
             for level, flags in (levels().items() if is_levelled(source) else [(None, [])]):
                 defines = macros + ([("VN_LEVEL", level)] if level else [])
                 jobs.append((source, level or "common", defines, common + strict + contract + openmp + flags))

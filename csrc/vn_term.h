@@ -77,7 +77,7 @@ typedef struct vn_strip {
     vn_stat row;
     float row_share;
     const float *col_top, *col_log, *col_share; /* (n) */
-    float *g, *loss, *dlog;                     /* (n) +=: weighted dL/dc; loss; weighted dL/dlog scale */
+    float *g, *loss;                            /* (n) +=: weighted dL/dc; loss */
     int reading, twin;                          /* twin: the kind that a VN_TWIN cell has here */
 } vn_strip;
 typedef void vn_term_loop(const vn_strip *s, const vn_term_args *a);

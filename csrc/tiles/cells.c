@@ -11,8 +11,7 @@ VN_FN(cells_of)(const vn_tiles *t, int worker)
     x.kind = (uint8_t *)(x.g + tile);
     x.z = x.g + tile + tile / 4;
     x.loss = x.z + VN_TILE_PITCH;
-    x.dlog = x.loss + VN_TILE_PITCH;
-    x.left = x.dlog + VN_TILE_PITCH;
+    x.left = x.loss + VN_TILE_PITCH;
     x.right = x.left + VN_TILE_ROWS * E;
     x.dleft = x.right + VN_TILE_COLS * E;
     x.dright = x.dleft + VN_TILE_ROWS * E;
@@ -52,7 +51,6 @@ strip_of(const vn_tiles *t, const vn_block *b, const vn_reader *r, const vn_cell
     s.col_log = joined ? col->sum + at->c0 : t->zero;
     s.col_share = soft ? t->share[1] + at->c0 : t->one;
     s.loss = x->loss;
-    s.dlog = x->dlog;
     s.reading = r->reading;
     s.twin = twin_of(use, b);
     return s;
@@ -132,7 +130,6 @@ VN_FN(cells_grad)(const vn_tiles *t, const vn_block *b, const vn_cells *x, const
     size_t line = (size_t)at->cols * sizeof(float);
     for (int64_t i = 0; i < at->rows; i++)
         memset(x->g + i * VN_TILE_PITCH, 0, line);
-    memset(x->dlog, 0, line);
     for (int k = 0; k < b->readers; k++) {
         const vn_reader *r = &b->reader[k];
         const vn_use *use = &t->objective->use[r->use];
@@ -155,5 +152,6 @@ VN_FN(cells_grad)(const vn_tiles *t, const vn_block *b, const vn_cells *x, const
         }
         t->loss[at->group * t->objective->terms + r->use] += total(x->loss, at->cols);
     }
-    t->dlog[at->group] += total(x->dlog, at->cols);
+    for (int64_t i = 0; i < at->rows; i++) /* a logit is scale * c */
+        t->dlog[at->group] += (double)vn_dot(x->c + i * VN_TILE_PITCH, x->g + i * VN_TILE_PITCH, at->cols);
 }

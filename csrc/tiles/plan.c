@@ -87,6 +87,6 @@ VN_FN(tiles_layout)(vn_tiles *t, vn_arena *arena, const vn_objective *objective,
     t->infinity = vn_arena_floats(arena, VN_TILE_COLS);
     /* last, and by worker: pages of workers that never run are never touched */
     size_t tile = VN_TILE_ROWS * VN_TILE_PITCH, gathered = (VN_TILE_ROWS + VN_TILE_COLS) * (size_t)in->E;
-    t->scratch_floats = 2 * tile + tile / 4 + 3 * VN_TILE_PITCH + 2 * gathered;
+    t->scratch_floats = 2 * tile + tile / 4 + 2 * VN_TILE_PITCH + 2 * gathered;
     t->scratch = vn_arena_take(arena, VN_MAX_THREADS * t->scratch_floats * sizeof(float));
 }

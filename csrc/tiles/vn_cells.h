@@ -8,11 +8,11 @@
 
 /* Rows VN_TILE_PITCH apart. The rest has room for gathered rows and products of a tile. */
 typedef struct vn_cells {
-    float *c, *g;            /* cosines; in the first pass values, in the second weighted dL/dc */
+    float *c, *g; /* cosines; in the first pass values, in the second weighted dL/dc */
     uint8_t *kind;
-    float *z, *loss, *dlog;  /* one row each */
-    float *left, *right;     /* (VN_TILE_ROWS,E), (VN_TILE_COLS,E) gathered rows */
-    float *dleft, *dright;   /* and their gradients */
+    float *z, *loss;       /* one row each */
+    float *left, *right;   /* (VN_TILE_ROWS,E), (VN_TILE_COLS,E) gathered rows */
+    float *dleft, *dright; /* and their gradients */
 } vn_cells;
 
 /* Where a tile lies: places in the two live sets, and the job's group, whose sums it adds to. */

@@ -1,0 +1,140 @@
+/* Every instruction level: an objective of three terms, by differences, by threads; masked rows are left unwritten, so
+ * that Valgrind sees whoever reads them. */
+#include <math.h>
+#include <string.h>
+
+#include "../../csrc/core/vn_parallel.h"
+#include "../../csrc/core/vn_philox.h"
+#include "../../csrc/vn_backend.h"
+#include "check.h"
+
+typedef struct problem {
+    vn_rows rows;
+    float *x[VN_SETS], *dx[VN_SETS];
+    uint8_t *exists, *valid;
+    int64_t *group, *text_key, *neg_key;
+} problem;
+
+static problem
+make(int64_t B, int64_t K, int64_t E)
+{
+    problem p;
+    vn_rng r = {3, 0, 0, 9};
+    int64_t count[VN_SETS] = {B, B, B * K};
+    memset(&p, 0, sizeof p);
+    p.exists = fresh((size_t)B), p.valid = fresh((size_t)(B * K));
+    p.group = fresh((size_t)B * 8), p.text_key = fresh((size_t)B * 8), p.neg_key = fresh((size_t)(B * K) * 8);
+    for (int64_t i = 0; i < B; i++) {
+        p.exists[i] = B < 4 || vn_rng_below(&r, 8) > 0;
+        p.group[i] = vn_rng_below(&r, B), p.text_key[i] = vn_rng_below(&r, B);
+        for (int64_t k = i * K; k < (i + 1) * K; k++) {
+            p.valid[k] = vn_rng_below(&r, 4) > 0;
+            p.neg_key[k] = vn_rng_below(&r, 2 * B);
+        }
+    }
+    for (int set = 0; set < VN_SETS; set++) {
+        p.x[set] = fresh((size_t)(count[set] * E) * sizeof(float));
+        p.dx[set] = fresh((size_t)(count[set] * E) * sizeof(float));
+        for (int64_t i = 0; i < count[set]; i++) {
+            int64_t sample = set == VN_NEG_TEXT ? i / K : i;
+            if (!p.exists[sample] || (set == VN_NEG_TEXT && !p.valid[i]))
+                continue;
+            for (int64_t e = 0; e < E; e++)
+                p.x[set][i * E + e] = vn_rng_uniform(&r) - 0.4f;
+        }
+        p.rows.x[set] = p.x[set], p.rows.dx[set] = p.dx[set];
+    }
+    p.rows.exists = p.exists, p.rows.valid = p.valid, p.rows.group = p.group;
+    p.rows.text_key = p.text_key, p.rows.neg_key = p.neg_key;
+    p.rows.B = B, p.rows.K = K, p.rows.E = E, p.rows.scale = 3.0f;
+    return p;
+}
+
+static void
+discard(problem *p)
+{
+    for (int set = 0; set < VN_SETS; set++)
+        free(p->x[set]), free(p->dx[set]);
+    free(p->exists), free(p->valid), free(p->group), free(p->text_key), free(p->neg_key);
+}
+
+/* itc: negatives, image_to_text, text_to_image */
+static const vn_objective objective = {
+    {{0, VN_TWINS_MASK, 1.0f, {1.0f, 0.5f, 0.5f}},
+     {0, VN_TWINS_SOFT, 0.5f, {2.0f, 1.0f, 0.0f}},
+     {0, VN_TWINS_OFF, 0.25f, {0.0f, 0.0f, 1.0f}}},
+    3,
+};
+
+static vn_record
+run(const vn_backend *be, const vn_rows *rows, int backward)
+{
+    vn_tiles t;
+    vn_arena arena = {NULL, 0, 0};
+    vn_record record;
+    vn_error error;
+    be->tiles_layout(&t, &arena, &objective, rows);
+    arena.size = arena.used, arena.used = 0;
+    arena.base = fresh(arena.size);
+    be->tiles_layout(&t, &arena, &objective, rows);
+    CHECK(arena.used == arena.size);
+    CHECK(be->tiles_statistics(&t, &error) == VN_OK);
+    be->tiles_gradients(&t, &record, backward);
+    free(arena.base);
+    return record;
+}
+
+static void
+test_objective(const vn_backend *be, int64_t B, int64_t K, int64_t E)
+{
+    problem p = make(B, K, E);
+    vn_rows rows = p.rows;
+    vn_record r = run(be, &rows, 1);
+    CHECK(isfinite(r.loss) && r.rows >= 1 && r.below <= r.valid);
+    rows.scale = 3.0f * expf(0.01f);
+    double up = run(be, &rows, 0).loss;
+    rows.scale = 3.0f * expf(-0.01f);
+    double down = run(be, &rows, 0).loss;
+    CHECK(fabs((up - down) / 0.02 - r.dlog_scale) < 1e-3);
+    for (int set = 0; set < VN_SETS; set++)
+        for (int64_t i = 0; i < VN_MIN(3, B) * (set == VN_NEG_TEXT ? K : 1); i++) {
+            float *x = p.x[set] + i * E, was = x[0];
+            int64_t sample = set == VN_NEG_TEXT ? i / K : i;
+            if (!p.exists[sample] || (set == VN_NEG_TEXT && !p.valid[i])) {
+                CHECK(p.dx[set][i * E] == 0.0f);
+                continue;
+            }
+            x[0] = was + 0.02f, up = run(be, &p.rows, 0).loss;
+            x[0] = was - 0.02f, down = run(be, &p.rows, 0).loss;
+            x[0] = was;
+            CHECK(fabs((up - down) / 0.04 - (double)p.dx[set][i * E]) < 1e-3);
+        }
+    discard(&p);
+}
+
+static void
+test_threads(const vn_backend *be)
+{
+    problem p = make(530, 1, 5), q = make(530, 1, 5);
+    vn_parallel_set_threads(1);
+    vn_record one = run(be, &p.rows, 1);
+    vn_parallel_set_threads(3);
+    vn_record three = run(be, &q.rows, 1);
+    CHECK(one.loss == three.loss && one.dlog_scale == three.dlog_scale && one.below == three.below);
+    for (int set = 0; set < VN_SETS; set++)
+        CHECK(memcmp(p.dx[set], q.dx[set], 530 * 5 * sizeof(float)) == 0);
+    discard(&p), discard(&q);
+}
+
+int
+main(void)
+{
+    const vn_backend *be;
+    for (int i = 0; (be = vn_backend_at(i)) != NULL; i++) {
+        test_objective(be, 1, 0, 3);
+        test_objective(be, 2, 3, 1);
+        test_objective(be, 37, 2, 17);
+        test_threads(be);
+    }
+    return failures;
+}
