@@ -3,9 +3,9 @@
 #include "tiles/vn_term_loops.h"
 
 #define VN_TERM_JOIN_(a, b) a##b
-#define VN_TERM_JOIN(a, b) VN_TERM_JOIN_(a, b)
-#define VN_TERM_STRING_(x) #x
-#define VN_TERM_STRING(x) VN_TERM_STRING_(x)
+#define VN_TERM_JOIN(a, b)  VN_TERM_JOIN_(a, b)
+#define VN_TERM_STRING_(x)  #x
+#define VN_TERM_STRING(x)   VN_TERM_STRING_(x)
 
 extern const vn_term VN_FN(VN_TERM_JOIN(term_, VN_TERM));
 const vn_term VN_FN(VN_TERM_JOIN(term_, VN_TERM)) = {

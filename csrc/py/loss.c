@@ -7,40 +7,44 @@
 #include "../tiles/vn_tiles.h"
 #include "levels.h"
 
-static const char *const twins_choices = "mask|soft|off";
+/* every term has it, last: the masks are the engine's */
+static const vn_param duplicates = {
+    "duplicates",  "mask|soft|off", VN_TWINS_MASK,
+    VN_TWINS_MASK, VN_TWINS_OFF,    "captions true for another sample's image: left out, further targets, negatives"};
 
 typedef struct loss_object {
-    PyObject_HEAD
-    vn_objective objective;
+    PyObject_HEAD vn_objective objective;
     vn_arena arena; /* grows, never shrinks: after the first step of a training nothing is allocated */
     atomic_flag busy;
 } loss_object;
 
-static PyObject *
-describe_param(const vn_param *p)
+static int
+append(PyObject *list, PyObject *item)
 {
-    return Py_BuildValue("(szddds)", p->name, p->choices, p->start, p->low, p->high, p->doc);
+    int status = item != NULL ? PyList_Append(list, item) : -1;
+    Py_XDECREF(item);
+    return status;
 }
 
-static PyObject *
-describe_term(const vn_term *term)
+static int
+append_param(PyObject *list, const vn_param *p)
 {
-    static const vn_param twins = {"duplicates", NULL, VN_TWINS_MASK, VN_TWINS_MASK, VN_TWINS_OFF,
-                                   "captions true for another sample's image: left out, further targets, negatives"};
-    vn_param last = twins;
-    PyObject *params = PyList_New(0), *p = NULL;
-    last.choices = twins_choices;
-    for (const vn_param *q = term->params; params != NULL && q->name != NULL; q++) {
-        p = describe_param(q);
-        if (p == NULL || PyList_Append(params, p) < 0)
-            Py_CLEAR(params);
-        Py_XDECREF(p);
-    }
-    p = params != NULL ? describe_param(&last) : NULL;
-    if (p == NULL || PyList_Append(params, p) < 0)
-        Py_CLEAR(params);
-    Py_XDECREF(p);
-    return params != NULL ? Py_BuildValue("(ssN)", term->name, term->doc, params) : NULL;
+    return append(list, Py_BuildValue("(szddds)", p->name, p->choices, p->start, p->low, p->high, p->doc));
+}
+
+static int
+append_term(PyObject *list, const vn_term *term)
+{
+    PyObject *params = PyList_New(0);
+    int status = params != NULL ? 0 : -1;
+    for (const vn_param *p = term->params; status == 0 && p->name != NULL; p++)
+        status = append_param(params, p);
+    if (status == 0)
+        status = append_param(params, &duplicates);
+    if (status == 0)
+        status = append(list, Py_BuildValue("(ssO)", term->name, term->doc, params));
+    Py_XDECREF(params);
+    return status;
 }
 
 /* loss_terms() -> list of (name, doc, [(param, choices or None, start, low, high, doc), ...]) */
@@ -49,12 +53,9 @@ loss_terms(PyObject *module, PyObject *none)
 {
     PyObject *list = PyList_New(0);
     (void)module, (void)none;
-    for (const vn_term *const *term = vnpy_backend()->terms; list != NULL && *term != NULL; term++) {
-        PyObject *entry = describe_term(*term);
-        if (entry == NULL || PyList_Append(list, entry) < 0)
+    for (const vn_term *const *term = vnpy_backend()->terms; list != NULL && *term != NULL; term++)
+        if (append_term(list, *term) < 0)
             Py_CLEAR(list);
-        Py_XDECREF(entry);
-    }
     return list;
 }
 
@@ -116,8 +117,7 @@ loss_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     if (PyTuple_GET_SIZE(uses) < 1 || PyTuple_GET_SIZE(uses) > VN_MAX_TERMS) {
-        PyErr_Format(PyExc_ValueError, "an objective has 1 to %d terms, got %zd", VN_MAX_TERMS,
-                     PyTuple_GET_SIZE(uses));
+        PyErr_Format(PyExc_ValueError, "an objective has 1 to %d terms, got %zd", VN_MAX_TERMS, PyTuple_GET_SIZE(uses));
         return NULL;
     }
     loss_object *self = (loss_object *)type->tp_alloc(type, 0);
@@ -239,17 +239,18 @@ loss_run(PyObject *object, PyObject *const *args, Py_ssize_t n)
     int backward = args[9] != Py_None;
     if (bind(args, &rows, backward) < 0)
         return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    if (!atomic_flag_test_and_set(&self->busy)) {
+    Py_BEGIN_ALLOW_THREADS if (!atomic_flag_test_and_set(&self->busy))
+    {
         status = compute(&self->objective, &self->arena, &rows, backward, &record, &error);
         atomic_flag_clear(&self->busy);
-    } else { /* another thread computes with the same objective */
+    }
+    else
+    { /* another thread computes with the same objective */
         vn_arena own = {0};
         status = compute(&self->objective, &own, &rows, backward, &record, &error);
         vn_arena_release(&own);
     }
-    Py_END_ALLOW_THREADS
-    return status == VN_OK ? report(&record, self->objective.terms) : vnpy_raise(status, &error);
+    Py_END_ALLOW_THREADS return status == VN_OK ? report(&record, self->objective.terms) : vnpy_raise(status, &error);
 }
 
 static PyMethodDef loss_methods[] = {

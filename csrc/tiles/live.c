@@ -59,9 +59,10 @@ VN_FN(live_check)(const vn_tiles *t, vn_error *error)
         vn_parallel_for(t->groups, check_group, &job);
         for (int64_t l = 0; l < t->groups; l++)
             if (t->counts[l] >= 0)
-                return vn_fail(error, VN_EVALUE, "%s of sample %lld holds NaN, infinity or numbers far too large for a "
-                               "unit row; normalise rows to length 1 and mask those that hold nothing", name[set],
-                               (long long)(t->counts[l] / t->live[set].per));
+                return vn_fail(error, VN_EVALUE,
+                               "%s of sample %lld holds NaN, infinity or numbers far too large for a "
+                               "unit row; normalise rows to length 1 and mask those that hold nothing",
+                               name[set], (long long)(t->counts[l] / t->live[set].per));
     }
     return VN_OK;
 }

@@ -32,10 +32,10 @@ typedef struct vn_objective {
 typedef struct vn_rows {
     const float *x[VN_SETS]; /* image (B,E), text (B,E), neg_text (B,K,E) */
     float *dx[VN_SETS];
-    const uint8_t *exists;                      /* (B) 0: padding, takes part in nothing */
-    const uint8_t *valid;                       /* (B,K) 0: slot holds no negative, is never read */
-    const int64_t *group;                       /* (B) equal for samples of one picture */
-    const int64_t *text_key, *neg_key;          /* (B), (B,K) equal for equal captions */
+    const uint8_t *exists;             /* (B) 0: padding, takes part in nothing */
+    const uint8_t *valid;              /* (B,K) 0: slot holds no negative, is never read */
+    const int64_t *group;              /* (B) equal for samples of one picture */
+    const int64_t *text_key, *neg_key; /* (B), (B,K) equal for equal captions */
     int64_t B, K, E;
     float scale;
 } vn_rows;
@@ -76,12 +76,12 @@ typedef struct vn_tiles {
     int32_t *live_row[VN_SETS];
     vn_live live[VN_SETS];
     vn_running stat[VN_MAX_TERMS][VN_SETS];
-    float *share[2];   /* true pairs of an image, of a caption; after the first pass 1 / that */
-    vn_label *label;   /* sorted by key, then group */
+    float *share[2];        /* true pairs of an image, of a caption; after the first pass 1 / that */
+    vn_label *label;        /* sorted by key, then group */
     uint8_t *twin[VN_SETS]; /* 1: the caption may be true for another sample's image */
     float *scratch, *one, *zero, *infinity;
-    double *loss, *dlog; /* (L, terms), (L) */
-    int64_t *counts;     /* (L, 2) valid, below */
+    double *loss, *dlog;   /* (L, terms), (L) */
+    int64_t *counts;       /* (L, 2) valid, below */
     size_t scratch_floats; /* of one worker */
 } vn_tiles;
 
