@@ -18,6 +18,8 @@ first_of(const vn_scene *scene, int group)
     return NULL;
 }
 
+static const vn_place middle = {VN_SCENE_SIDE / 2, VN_SCENE_SIDE / 2, 0};
+
 static int
 related(int relation, vn_place a, vn_place b)
 {
@@ -29,40 +31,39 @@ related(int relation, vn_place a, vn_place b)
     }
 }
 
-/* Some object of the first phrase stands so to some object of the second. */
+/* Some object of the first phrase stands so to some object of the second, or to the middle. */
 static int
 relation_holds(const vn_scene *said, const vn_scene *seen)
 {
-    for (int i = 0; i < seen->objects; i++)
-        for (int j = 0; j < seen->objects; j++)
-            if (i != j && matches(first_of(said, 0), &seen->object[i]) &&
-                matches(first_of(said, 1), &seen->object[j]) &&
-                related(said->relation, vn_scene_place(seen, &seen->object[i]), vn_scene_place(seen, &seen->object[j])))
+    const vn_object *a = first_of(said, 0), *b = first_of(said, 1);
+    for (int i = 0; i < seen->objects; i++) {
+        vn_place place = vn_scene_place(seen, &seen->object[i]);
+        if (!matches(a, &seen->object[i]))
+            continue;
+        if (b == NULL && related(said->relation, place, middle))
+            return 1;
+        for (int j = 0; b != NULL && j < seen->objects; j++)
+            if (i != j && matches(b, &seen->object[j]) &&
+                related(said->relation, place, vn_scene_place(seen, &seen->object[j])))
                 return 1;
+    }
     return 0;
 }
 
 int
 vn_scene_holds(const vn_scene *said, const vn_scene *seen)
 {
-    int placed = 0;
     for (int g = 0; g < said->groups; g++) {
         int wanted = 0, found = 0;
         const vn_object *phrase = first_of(said, g);
         for (int i = 0; i < said->objects; i++)
             wanted += said->object[i].group == g;
-        for (int i = 0; i < seen->objects; i++) {
-            const vn_object *o = &seen->object[i];
-            found += matches(phrase, o);
-            placed |= matches(phrase, o) && vn_scene_column(seen, o) == vn_scene_column(said, phrase) &&
-                      vn_scene_line(seen, o) == vn_scene_line(said, phrase);
-        }
+        for (int i = 0; i < seen->objects; i++)
+            found += matches(phrase, &seen->object[i]);
         if (found < wanted)
             return 0;
     }
-    if (said->objects == 1)
-        return placed; /* the caption names the cell */
-    return said->groups == 1 || relation_holds(said, seen);
+    return !vn_scene_has_relation(said) || relation_holds(said, seen);
 }
 
 static void
@@ -152,7 +153,8 @@ int
 vn_scene_edit(vn_scene *out, const vn_scene *in, int edit)
 {
     vn_rng rng = {in->seed, in->row, (uint32_t)(edit + 1) << 16, VN_STREAM_SCENE};
-    int possible = edit == VN_ADDITION ? in->objects < 3 : edit == VN_REPLACEMENT || in->groups > 1;
+    int possible = edit == VN_REPLACEMENT || (edit == VN_ADDITION && in->objects < 3) ||
+                   (edit == VN_RELATION_SWAP ? vn_scene_has_relation(in) : edit < VN_RELATION_SWAP && in->groups > 1);
     for (int attempt = 0; possible && attempt < 10; attempt++) {
         *out = *in;
         edit_once(out, edit, &rng);

@@ -4,7 +4,7 @@
 /* Objects per group; most scenes are two different objects. */
 static const uint8_t layouts[16][3] = {
     {1, 1, 0}, {1, 1, 0}, {1, 1, 0}, {1, 1, 0}, {1, 1, 0}, {1, 1, 0}, {1, 1, 0}, {1, 1, 0},
-    {1, 1, 0}, {1, 0, 0}, {2, 0, 0}, {3, 0, 0}, {2, 1, 0}, {1, 2, 0}, {1, 1, 1}, {1, 1, 1},
+    {1, 0, 0}, {1, 0, 0}, {1, 0, 0}, {2, 0, 0}, {3, 0, 0}, {2, 1, 0}, {1, 2, 0}, {1, 1, 1},
 };
 
 static const uint8_t sizes[8] = {VN_SMALL, VN_BIG, VN_SMALL, VN_BIG, VN_MEDIUM, VN_MEDIUM, VN_MEDIUM, VN_MEDIUM};
@@ -77,13 +77,19 @@ vn_scene_sample(vn_scene *out, uint64_t seed, uint64_t row)
 }
 
 int
-vn_scene_column(const vn_scene *scene, const vn_object *object)
+vn_scene_has_relation(const vn_scene *scene)
+{
+    return scene->groups > 1 || scene->objects < 3;
+}
+
+static int
+column(const vn_scene *scene, const vn_object *object)
 {
     return scene->relation < VN_ABOVE ? object->side : object->lane;
 }
 
-int
-vn_scene_line(const vn_scene *scene, const vn_object *object)
+static int
+line(const vn_scene *scene, const vn_object *object)
 {
     return scene->relation < VN_ABOVE ? object->lane : object->side;
 }
@@ -95,7 +101,7 @@ vn_scene_place(const vn_scene *scene, const vn_object *object)
     const int32_t half = VN_SCENE_SIDE / 4;
     vn_place p = {.r = radius[object->size] + object->dr / 4};
     int32_t room = (half - p.r) / 2; /* so that half of the free way stays free */
-    p.x = half * (1 + 2 * vn_scene_column(scene, object)) - room + 2 * room * object->dx / 255;
-    p.y = half * (1 + 2 * vn_scene_line(scene, object)) - room + 2 * room * object->dy / 255;
+    p.x = half * (1 + 2 * column(scene, object)) - room + 2 * room * object->dx / 255;
+    p.y = half * (1 + 2 * line(scene, object)) - room + 2 * room * object->dy / 255;
     return p;
 }

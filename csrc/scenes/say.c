@@ -1,5 +1,5 @@
-/* The caption of a scene: "two small red stars left of an orange ring, and a blue heart"; a single object is placed
- * instead: "a red star at the top left". */
+/* The caption of a scene: "two small red stars left of an orange ring, and a blue heart"; objects
+ * of one kind on one side have their place instead: "two red stars left of the middle". */
 #include "vn_scene.h"
 
 #include <string.h>
@@ -79,12 +79,12 @@ int64_t
 vn_scene_say(char text[VN_SCENE_TEXT], const vn_scene *scene)
 {
     char *end = say_group(text, scene, 0);
-    if (scene->objects == 1) {
-        end = append(end, vn_scene_line(scene, &scene->object[0]) == 0 ? " at the top" : " at the bottom");
-        end = append(end, vn_scene_column(scene, &scene->object[0]) == 0 ? " left" : " right");
-    }
+    if (vn_scene_has_relation(scene))
+        end = append(end, relations[scene->relation]);
     if (scene->groups > 1)
-        end = say_group(append(end, relations[scene->relation]), scene, 1);
+        end = say_group(end, scene, 1);
+    else if (vn_scene_has_relation(scene))
+        end = append(end, "the middle");
     if (scene->groups > 2)
         end = say_group(append(end, ", and "), scene, 2);
     return end - text;

@@ -26,7 +26,7 @@ typedef struct vn_object {
 
 typedef struct vn_scene {
     uint64_t seed, row;
-    int32_t objects, groups, relation; /* of group 0 to group 1 */
+    int32_t objects, groups, relation; /* of group 0 to group 1 or the middle */
     vn_object object[VN_SCENE_OBJECTS];
     uint8_t ground[2][3];              /* colours at the two ends of the ground's slope */
     int32_t slope;                     /* 0: along x, 1: along y */
@@ -42,8 +42,8 @@ void vn_scene_add(vn_scene *scene, int count, vn_rng *rng);
 /* A shape that no object has. */
 int vn_scene_new_shape(const vn_scene *scene, vn_rng *rng);
 vn_place vn_scene_place(const vn_scene *scene, const vn_object *object);
-int vn_scene_column(const vn_scene *scene, const vn_object *object);
-int vn_scene_line(const vn_scene *scene, const vn_object *object);
+/* Whether the caption says where group 0 stands: to group 1, or to the middle if it is alone on one side. */
+int vn_scene_has_relation(const vn_scene *scene);
 
 /* 1 and the edited scene, or 0 and a copy where no exact edit of this kind exists. */
 int vn_scene_edit(vn_scene *out, const vn_scene *in, int edit);

@@ -15,7 +15,7 @@ COLOURS = list(PALETTE)
 RADIUS = {"small": 480, "medium": 690, "big": 930}
 SIZES = ["small", "big", "small", "big"] + ["medium"] * 4
 RELATIONS = ["left of", "right of", "above", "below"]
-LAYOUTS = [(1, 1)] * 9 + [(1,), (2,), (3,), (2, 1), (1, 2), (1, 1, 1), (1, 1, 1)]
+LAYOUTS = [(1, 1)] * 8 + [(1,)] * 3 + [(2,), (3,), (2, 1), (1, 2), (1, 1, 1)]
 EDITS = ["attribute_swap", "object_swap", "relation_swap", "replacement", "addition"]
 SIDE, UNIT, FINE = 4096, 1024, 4
 
@@ -85,13 +85,14 @@ class Scene:
                 words[-1] += "es" if words[-1].endswith("s") else "s"
             article = "an" if words[0][0] in "aeiou" else "a"
             phrases.append(" ".join([[article, "two", "three"][n - 1], *words]))
-        if len(self.objects) == 1:
-            column, line = self.cell(self.objects[0])
-            return f"{phrases[0]} at the {['top', 'bottom'][line]} {['left', 'right'][column]}"
-        text = phrases[0]
-        if len(phrases) > 1:
-            text += f" {RELATIONS[self.relation]} {phrases[1]}"
+        if not self.has_relation():
+            return phrases[0]
+        text = " ".join([phrases[0], RELATIONS[self.relation], *(phrases[1:2] or ["the middle"])])
         return text + "".join(f", and {p}" for p in phrases[2:])
+
+    def has_relation(self):
+        """Whether the caption says where the first group stands."""
+        return len(self.groups()) > 1 or len(self.objects) < 3
 
     def holds(self, seen):
         """Whether this scene's caption can be taken as true of another."""
@@ -99,17 +100,18 @@ class Scene:
                   g[0]["size"] in ("medium", o["size"])] for g in self.groups()]
         if any(len(f) < len(g) for f, g in zip(found, self.groups(), strict=True)):
             return False
-        if len(self.objects) == 1:
-            return any(seen.cell(o) == self.cell(self.objects[0]) for o in found[0])
         axis, sign = self.relation // 2, 1 if self.relation % 2 == 0 else -1
-        return len(found) == 1 or any(sign * seen.place(a)[axis] < sign * seen.place(b)[axis]
-                                      for a in found[0] for b in found[1] if a is not b)
+        first = [(o, sign * seen.place(o)[axis]) for o in found[0]]
+        if len(found) == 1:
+            return not self.has_relation() or any(x < sign * SIDE // 2 for _, x in first)
+        return any(x < sign * seen.place(b)[axis] for a, x in first for b in found[1] if a is not b)
 
     def edit(self, kind):
         """The edited scene, or None."""
         e, n = EDITS.index(kind), len(self.groups())
         rng = Rng(self.seed, self.row, (e + 1) << 16, STREAM)
-        if kind == "addition" and len(self.objects) == 3 or kind.endswith("swap") and n < 2:
+        if not dict(attribute_swap=n > 1, object_swap=n > 1, relation_swap=self.has_relation(), replacement=True,
+                    addition=len(self.objects) < 3)[kind]:
             return None
         for _ in range(10):
             out = copy.deepcopy(self)
