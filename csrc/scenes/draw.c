@@ -10,8 +10,8 @@
 enum { UNIT = 1024, FINE = 4, SAMPLES = 2 * VN_SCENE_MAX }; /* an object is at most half a picture wide */
 
 static const uint8_t palette[VN_COLOURS][3] = {
-    {225, 35, 40},  {255, 140, 0},   {250, 230, 50}, {40, 165, 60},   {60, 220, 230}, {50, 90, 250},
-    {145, 50, 205}, {255, 130, 190}, {165, 95, 45},  {245, 245, 245}, {145, 145, 145},
+    {225, 35, 40}, {255, 140, 0},  {250, 230, 50},  {165, 240, 70}, {30, 160, 60},   {60, 220, 230},
+    {50, 90, 250}, {145, 50, 205}, {255, 130, 190}, {165, 95, 45},  {245, 245, 245}, {145, 145, 145},
 };
 
 /* Inside of a five-pointed star: at least four of the five half-planes along its lines. */
@@ -42,7 +42,11 @@ in_shape(int shape, int32_t u, int32_t v)
     case VN_MOON: return d <= 1000 * 1000 && (u - 480) * (u - 480) + v * v >= 800 * 800;
     case VN_ARROW: return (v <= 0 && a <= v + 1000) || (v > 0 && v <= 1000 && a <= 320);
     case VN_HOUSE: return (v <= -100 && a <= v + 1000) || (v > -100 && v <= 900 && a <= 700 && !(v > 250 && a < 230));
-    default: return b <= 1000 && 10 * a <= 9 * b + 900; /* hourglass */
+    case VN_HOURGLASS: return b <= 1000 && 10 * a <= 9 * b + 900;
+    case VN_BOW: return a <= 1000 && 10 * b <= 7 * a + 900;
+    case VN_TREE: return (v <= 350 && 10 * a <= 6 * (v + 1000)) || (v > 350 && v <= 1000 && a <= 200);
+    case VN_FLAG: return u >= -800 && b <= 1000 && (u <= -560 || (u <= 900 && v <= 50));
+    default: return u * u + (v - 340) * (v - 340) <= 640 * 640 || (v <= 0 && 10 * a <= 5 * (v + 1000)); /* drop */
     }
 }
 
@@ -53,11 +57,11 @@ draw_ground(uint8_t *rgb, const vn_scene *scene, int64_t size)
         vn_philox4 noise = vn_philox(scene->seed, scene->row, (uint32_t)((1 << 24) + first / 16), VN_STREAM_SCENE);
         for (int64_t p = first; p < VN_MIN(first + 16, size * size); p++) {
             int32_t byte = (int32_t)(noise.x[(p - first) / 4] >> (8 * (p % 4)) & 255);
-            int64_t t = scene->slope ? p / size : p % size;
+            int64_t x = 2 * (p % size) + 1, y = 2 * (p / size) + 1, far = 2 * size;
             for (int c = 0; c < 3; c++) {
-                int64_t a = scene->ground[0][c], b = scene->ground[1][c];
-                int64_t shade = (a * (2 * size - 2 * t - 1) + b * (2 * t + 1)) / (2 * size);
-                rgb[p * 3 + c] = (uint8_t)(shade + byte * 13 / 256);
+                int64_t top = scene->ground[0][c] * (far - x) + scene->ground[1][c] * x;
+                int64_t bottom = scene->ground[2][c] * (far - x) + scene->ground[3][c] * x;
+                rgb[p * 3 + c] = (uint8_t)((top * (far - y) + bottom * y) / (far * far) + byte * 13 / 256);
             }
         }
     }

@@ -66,19 +66,21 @@ vn_scene_holds(const vn_scene *said, const vn_scene *seen)
     return !vn_scene_has_relation(said) || relation_holds(said, seen);
 }
 
+/* Colours or sizes, whichever differ. */
 static void
-exchange_attribute(vn_scene *scene, int a, int b)
+exchange_attribute(vn_scene *scene, int a, int b, vn_rng *rng)
 {
     vn_object p = *first_of(scene, a), q = *first_of(scene, b);
+    int coin = (int)vn_rng_below(rng, 2), by_size = p.colour == q.colour || (p.size != q.size && coin);
     for (int i = 0; i < scene->objects; i++) {
         vn_object *o = &scene->object[i];
         if (o->group != a && o->group != b)
             continue;
         const vn_object *other = o->group == a ? &q : &p;
-        if (p.colour != q.colour)
-            o->colour = other->colour;
-        else
+        if (by_size)
             o->size = other->size;
+        else
+            o->colour = other->colour;
     }
 }
 
@@ -132,7 +134,7 @@ edit_once(vn_scene *scene, int edit, vn_rng *rng)
     switch (edit) {
     case VN_ATTRIBUTE_SWAP:
         draw_pair(&a, &b, scene->groups, rng);
-        exchange_attribute(scene, a, b);
+        exchange_attribute(scene, a, b, rng);
         break;
     case VN_OBJECT_SWAP:
         draw_pair(&a, &b, scene->groups, rng);

@@ -7,6 +7,9 @@ static const uint8_t layouts[16][3] = {
     {1, 0, 0}, {1, 0, 0}, {1, 0, 0}, {2, 0, 0}, {3, 0, 0}, {2, 1, 0}, {1, 2, 0}, {1, 1, 1},
 };
 
+/* Each corner has its colour, so that a patch shows where it lies as well as what is on it. */
+static const uint8_t grounds[4][3] = {{10, 10, 90}, {90, 10, 50}, {10, 70, 30}, {80, 70, 10}};
+
 static const uint8_t sizes[8] = {VN_SMALL, VN_BIG, VN_SMALL, VN_BIG, VN_MEDIUM, VN_MEDIUM, VN_MEDIUM, VN_MEDIUM};
 
 int
@@ -70,10 +73,9 @@ vn_scene_sample(vn_scene *out, uint64_t seed, uint64_t row)
     out->relation = (int32_t)vn_rng_below(&rng, 4);
     for (int g = 0; g < 3 && counts[g] > 0; g++)
         vn_scene_add(out, counts[g], &rng);
-    for (int end = 0; end < 2; end++)
+    for (int corner = 0; corner < 4; corner++)
         for (int c = 0; c < 3; c++)
-            out->ground[end][c] = (uint8_t)(16 + vn_rng_below(&rng, 40));
-    out->slope = (int32_t)vn_rng_below(&rng, 2);
+            out->ground[corner][c] = (uint8_t)(grounds[corner][c] + vn_rng_below(&rng, 21));
 }
 
 int

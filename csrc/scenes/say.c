@@ -8,11 +8,12 @@ static const char *const shapes[VN_SHAPES][2] = {
     {"circle", "circles"}, {"square", "squares"}, {"triangle", "triangles"}, {"diamond", "diamonds"},
     {"star", "stars"},     {"heart", "hearts"},   {"cross", "crosses"},      {"ring", "rings"},
     {"moon", "moons"},     {"arrow", "arrows"},   {"house", "houses"},       {"hourglass", "hourglasses"},
+    {"bow", "bows"},       {"tree", "trees"},     {"flag", "flags"},         {"drop", "drops"},
 };
 
 /* in the order of draw.c's palette */
 static const char *const colours[VN_COLOURS] = {
-    "red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink", "brown", "white", "gray",
+    "red", "orange", "yellow", "lime", "green", "cyan", "blue", "purple", "pink", "brown", "white", "gray",
 };
 
 static const char *const sizes[3] = {"small", "medium", "big"};

@@ -10,10 +10,10 @@
 
 #include "../core/vn_philox.h"
 
-enum { VN_SHAPES = 12, VN_COLOURS = 11, VN_SCENE_OBJECTS = 4, VN_SCENE_SIDE = 4096, VN_SCENE_MAX = 1024,
+enum { VN_SHAPES = 16, VN_COLOURS = 12, VN_SCENE_OBJECTS = 4, VN_SCENE_SIDE = 4096, VN_SCENE_MAX = 1024,
        VN_SCENE_TEXT = 160 };
 enum { VN_CIRCLE, VN_SQUARE, VN_TRIANGLE, VN_DIAMOND, VN_STAR, VN_HEART, VN_CROSS, VN_RING, VN_MOON, VN_ARROW,
-       VN_HOUSE, VN_HOURGLASS };
+       VN_HOUSE, VN_HOURGLASS, VN_BOW, VN_TREE, VN_FLAG, VN_DROP };
 enum { VN_SMALL, VN_MEDIUM, VN_BIG }; /* medium is not said */
 enum { VN_LEFT, VN_RIGHT, VN_ABOVE, VN_BELOW };
 enum { VN_EDIT_NONE = -1, VN_ATTRIBUTE_SWAP, VN_OBJECT_SWAP, VN_RELATION_SWAP, VN_REPLACEMENT, VN_ADDITION, VN_EDITS };
@@ -28,8 +28,7 @@ typedef struct vn_scene {
     uint64_t seed, row;
     int32_t objects, groups, relation; /* of group 0 to group 1 or the middle */
     vn_object object[VN_SCENE_OBJECTS];
-    uint8_t ground[2][3];              /* colours at the two ends of the ground's slope */
-    int32_t slope;                     /* 0: along x, 1: along y */
+    uint8_t ground[4][3];              /* colours of the corners: top left, top right, bottom left, bottom right */
 } vn_scene;
 
 typedef struct vn_place {

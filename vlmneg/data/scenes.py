@@ -104,7 +104,7 @@ class Scenes(Dataset):
         >>> import vlmneg as vn
         >>> data = vn.data.scenes(10)
         >>> data[0].captions[0], dict(data[0].negatives)["relation_swap"]
-        ('a big brown ring above a gray house', 'a big brown ring below a gray house')
+        ('a big brown house above a gray flag', 'a big brown house below a gray flag')
         >>> data.negative_image(0, "relation_swap").shape
         (64, 64, 3)
         """
@@ -146,7 +146,7 @@ class Scenes(Dataset):
         --------
         >>> import vlmneg as vn
         >>> [(o["colour"], o["shape"]) for o in vn.data.scenes(1).scene(0)]
-        [('brown', 'ring'), ('gray', 'house')]
+        [('brown', 'house'), ('gray', 'flag')]
         """
         row = int(self._rows([i])[0])
         objects = _core.scene_objects(self.seed, row, -1 if kind is None else self._edit(kind))
@@ -170,8 +170,9 @@ def scenes(n, seed=0, size=64, first=0):
     A scene depends on its seed and row alone, not on how many others there are or on the picture's size. Scenes for
     measuring that training never saw come from another seed, or from rows of their own: `scenes(1000, first=10**6)`.
 
-    A caption lists all that its picture holds: one to three objects of twelve shapes, eleven colours and three sizes
-    (medium is not said), where they stand and how many there are. Each edit of `kinds` makes another scene, whose
+    A caption lists all that its picture holds: one to three objects of sixteen shapes, twelve colours and three sizes
+    (medium is not said), how many there are, and how the first stand to the second, or to the middle where they are
+    alone. Each edit of `kinds` makes another scene, whose
     caption is false of the original picture while the original caption is false of the edited picture.
 
     Parameters
@@ -195,9 +196,9 @@ def scenes(n, seed=0, size=64, first=0):
     >>> data = vn.data.scenes(1000, seed=0)
     >>> sample = data[6]
     >>> sample.captions
-    ('a purple square above a small purple arrow',)
+    ('a blue square above a brown triangle',)
     >>> dict(sample.negatives)["object_swap"]
-    'a purple arrow above a small purple square'
+    'a blue triangle above a brown square'
     >>> sample.image.shape
     (64, 64, 3)
     """

@@ -7,10 +7,11 @@ import numpy as np
 from .philox import Rng, philox
 
 STREAM = 4
-SHAPES = "circle square triangle diamond star heart cross ring moon arrow house hourglass".split()
-PALETTE = {"red": (225, 35, 40), "orange": (255, 140, 0), "yellow": (250, 230, 50), "green": (40, 165, 60),
-           "cyan": (60, 220, 230), "blue": (50, 90, 250), "purple": (145, 50, 205), "pink": (255, 130, 190),
-           "brown": (165, 95, 45), "white": (245, 245, 245), "gray": (145, 145, 145)}
+SHAPES = "circle square triangle diamond star heart cross ring moon arrow house hourglass bow tree flag drop".split()
+PALETTE = {"red": (225, 35, 40), "orange": (255, 140, 0), "yellow": (250, 230, 50), "lime": (165, 240, 70),
+           "green": (30, 160, 60), "cyan": (60, 220, 230), "blue": (50, 90, 250), "purple": (145, 50, 205),
+           "pink": (255, 130, 190), "brown": (165, 95, 45), "white": (245, 245, 245), "gray": (145, 145, 145)}
+GROUNDS = [(10, 10, 90), (90, 10, 50), (10, 70, 30), (80, 70, 10)]
 COLOURS = list(PALETTE)
 RADIUS = {"small": 480, "medium": 690, "big": 930}
 SIZES = ["small", "big", "small", "big"] + ["medium"] * 4
@@ -30,8 +31,7 @@ class Scene:
         self.relation = rng.below(4)
         for count in layout:
             self.add(count, rng)
-        self.ground = [[16 + rng.below(40) for _ in range(3)] for _ in range(2)]
-        self.slope = rng.below(2)
+        self.ground = [[level + rng.below(21) for level in corner] for corner in GROUNDS]
 
     def groups(self):
         """Objects of each phrase of the caption."""
@@ -134,7 +134,9 @@ class Scene:
 
     def attribute_swap(self, rng):
         a, b = self.pair(rng)
-        self.exchange(a, b, "colour" if a[0]["colour"] != b[0]["colour"] else "size")
+        coin = rng.below(2)
+        by_size = a[0]["colour"] == b[0]["colour"] or a[0]["size"] != b[0]["size"] and coin
+        self.exchange(a, b, "size" if by_size else "colour")
 
     def object_swap(self, rng):
         self.exchange(*self.pair(rng), "shape")
@@ -150,7 +152,7 @@ class Scene:
         if rng.below(2):
             new = dict(shape=self.new_shape(rng))
         else:
-            new = dict(colour=COLOURS[(COLOURS.index(group[0]["colour"]) + 1 + rng.below(10)) % 11])
+            new = dict(colour=COLOURS[(COLOURS.index(group[0]["colour"]) + 1 + rng.below(11)) % 12])
         for o in group:
             o.update(new)
 
@@ -161,9 +163,10 @@ class Scene:
         """Picture (size, size, 3) and mask (size, size), uint8."""
         noise = philox(self.seed, self.row, (1 << 24) + np.arange((size * size + 15) // 16), STREAM)
         noise = noise.astype("<u4").view(np.uint8).reshape(-1)[: size * size].reshape(size, size, 1).astype(np.int64)
-        t = np.arange(size).reshape((size, 1, 1) if self.slope else (1, size, 1))
-        a, b = (np.array(c, np.int64) for c in self.ground)
-        rgb = (a * (2 * size - 2 * t - 1) + b * (2 * t + 1)) // (2 * size) + noise * 13 // 256
+        t, far = 2 * np.arange(size) + 1, 2 * size
+        x, y = t.reshape(1, size, 1), t.reshape(size, 1, 1)
+        a, b, c, d = np.array(self.ground, np.int64)
+        rgb = ((a * (far - x) + b * x) * (far - y) + (c * (far - x) + d * x) * y) // far**2 + noise * 13 // 256
         mask = np.zeros((size, size), np.uint8)
         samples = np.arange(size * FINE, dtype=np.int64)
         for number, o in enumerate(self.objects, 1):
@@ -195,4 +198,8 @@ def inside(shape, u, v):
         "house": lambda: ((v <= -100) & (a <= v + 1000)) | ((v > -100) & (v <= 900) & (a <= 700) &
                                                             ~((v > 250) & (a < 230))),
         "hourglass": lambda: (b <= 1000) & (10 * a <= 9 * b + 900),
+        "bow": lambda: (a <= 1000) & (10 * b <= 7 * a + 900),
+        "tree": lambda: ((v <= 350) & (10 * a <= 6 * (v + 1000))) | ((v > 350) & (v <= 1000) & (a <= 200)),
+        "flag": lambda: (u >= -800) & (b <= 1000) & ((u <= -560) | ((u <= 900) & (v <= 50))),
+        "drop": lambda: (u * u + (v - 340) ** 2 <= 640**2) | ((v <= 0) & (10 * a <= 5 * (v + 1000))),
     }[shape]()
