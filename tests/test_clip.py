@@ -165,10 +165,10 @@ def check_against(peer, model, k, b=4, short=None):
 
 def test_ten_steps_of_adamw(tmp_path):
     """Ten steps of clipped AdamW here and in PyTorch stay together."""
+    config = CONFIGS["tiny"]
+    peer = peers.transformers_clip(config)  # skips where it is missing
     import torch
 
-    config = CONFIGS["tiny"]
-    peer = peers.transformers_clip(config)
     peer.save_pretrained(tmp_path)
     model = vn.Clip.from_pretrained(tmp_path)
     ours = vn.optim.AdamW(lr=1e-3, weight_decay=0.2, clip_norm=0.5)
@@ -200,15 +200,15 @@ def test_ten_steps_of_adamw(tmp_path):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_saved_here_loads_there(tmp_path, name):
     """Weights saved here give the same embeddings in transformers and in open_clip."""
+    config = CONFIGS[name]
+    peers.transformers_clip(config)  # skips where it is missing
     import torch
 
-    config = CONFIGS[name]
     model = make(config)
     x, ids = batch(config, 2, 3)
     image, text = model.encode_image(x, normalize=True), model.encode_text(ids, normalize=True)
     model.save_pretrained(tmp_path / "t", layout="transformers")
     model.save_pretrained(tmp_path / "o", layout="open_clip")
-    peers.transformers_clip(config)  # skips where it is missing
     from transformers import CLIPModel
 
     features = peer_features(CLIPModel.from_pretrained(tmp_path / "t").eval(), x, ids, config)

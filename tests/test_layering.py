@@ -206,7 +206,7 @@ def test_python_imports(path):
             assert top in sys.stdlib_module_names or top == "numpy" or name.startswith("vlmneg.reference"), name
         return
     assert not [n for n in imports(path) if n.startswith("vlmneg.reference")], "public modules never import the twins"
-    needed = {"numpy", "PIL", "safetensors", "tomli", "vlmneg", "__future__"}
+    needed = {"numpy", "PIL", "safetensors", "tomli", "tomllib", "vlmneg", "__future__"}
     for name in imports(path, everywhere=False):
         top = name.split(".")[0]
         assert top in sys.stdlib_module_names or top in needed, f"{module(path)} imports {top} when it is imported"
