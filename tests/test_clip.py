@@ -378,11 +378,46 @@ def test_wrong_arguments(config):
         vn.Clip({})
 
 
+def test_ids_are_never_wrapped_or_pooled_twice():
+    c = peers.ODD
+    model = make(c)
+    for wrong, words in ((2**32 + 5, "32 bits"), (-1, "outside the vocabulary"), (c.vocab, "outside the vocabulary")):
+        with pytest.raises(ValueError, match=words):
+            model.encode_text([[c.start, wrong, c.end]])
+        with pytest.raises(ValueError, match=words):
+            model.encode_text((np.array([c.start, wrong, c.end]), np.array([0, 3])))
+    with pytest.raises(ValueError, match="once"):
+        model.encode_text((np.array([c.start, c.end, 3, c.end]), np.array([0, 4])))
+
+
+def test_loss_refuses_wrong_masks_groups_and_negatives():
+    c = peers.ODD
+    model = make(c)
+    x = np.zeros((2, 3, c.image_size, c.image_size), np.float32)
+    ids = np.array([[c.start, 3, c.end], [c.start, 4, c.end]])
+    negatives = np.array([[[c.start, 5, c.end]], [[c.start, 6, c.end]]])
+    for wrong, words in (
+        ({"valid": np.ones((2, 1), np.uint8)}, "no negatives"),
+        ({"negatives": negatives, "valid": np.full((2, 1), 0.5)}, "valid must be uint8"),
+        ({"negatives": [[None], [None]]}, "list of lists of strings"),
+        ({"negatives": "ab"}, "list of lists of strings"),
+        ({"negatives": 3}, "list of lists of strings"),
+        ({"group": [0.2, 0.7]}, "group must hold integers"),
+        ({"objective": 3}, "objective must be"),
+        ({"objective": "negclop"}, "did you mean 'negclip'"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=words):
+            model.loss(x, ids, **wrong)
+    with pytest.raises(TypeError, match="a tokenizer is"):
+        model.tokenizer = None
+    assert model.loss(x, ids, objective="infonce").loss == model.loss(x, ids).loss
+
+
 def test_load_state_dict_changes_all_or_nothing(config):
     model = make(config)
     before = {n: w.copy() for n, w in model.state_dict().items()}
     state = peers.random_state(config, 5)
-    for change in ("missing", "extra", "shape", "nan"):
+    for change in ("missing", "extra", "shape", "nan", "integers", "too large", "text"):
         wrong = dict(state)
         if change == "missing":
             del wrong["ln_final.bias"]
@@ -391,10 +426,14 @@ def test_load_state_dict_changes_all_or_nothing(config):
         elif change == "shape":
             wrong["ln_final.bias"] = np.zeros(1)
         else:
-            wrong["ln_final.bias"] = np.full_like(state["ln_final.bias"], np.nan)
-        with pytest.raises(ValueError, match="ln_final.bias|more"):
+            kinds = {"nan": np.nan, "integers": 1, "too large": 1e300, "text": "a"}
+            wrong["ln_final.bias"] = np.full(state["ln_final.bias"].shape, kinds[change])
+        with pytest.raises((ValueError, TypeError), match="ln_final.bias|more"):
             model.load_state_dict(wrong)
         assert all((before[n] == w).all() for n, w in model.state_dict().items())
+    for wrong in (None, [1], {3: np.zeros(1)}):
+        with pytest.raises(TypeError, match="a state is a dict"):
+            model.load_state_dict(wrong)
 
 
 def test_optimiser_refuses_what_is_wrong(config):
@@ -412,8 +451,17 @@ def test_optimiser_refuses_what_is_wrong(config):
     other = vn.Clip(ClipConfig.tiny(vocab=514))
     optimizer.update(other)
     model.gradients()["visual.proj"][0, 0] = 0
-    with pytest.raises(ValueError, match="another model"):
-        optimizer.update(model)
+    for stranger in (model, vn.Clip(other.config)):
+        with pytest.raises(ValueError, match="another model"):
+            optimizer.update(stranger)
+    with pytest.raises(TypeError, match="must be a vlmneg.Clip"):
+        optimizer.update(None)
+    for setting in ({"lr": "fast"}, {"eps": None}, {"betas": ("a", 0.9)}, {"clip_norm": True}):
+        with pytest.raises(TypeError, match="numbers"):
+            vn.optim.AdamW(**setting)
+    for state, error in ((None, TypeError), ({}, TypeError), ({"t": -1}, ValueError), ({"t": "one"}, ValueError)):
+        with pytest.raises(error, match="optimiser state"):
+            optimizer.load(other, state)
 
 
 def test_optimiser_clamps_the_scale():

@@ -321,6 +321,18 @@ def test_rules_refuse():
         scoring.summarise([{"correct": 1}], ties="loose")
 
 
+def test_empty_tables_and_single_options_are_refused():
+    for rule in (scoring.caption_choice, scoring.image_choice, scoring.two_by_two):
+        with pytest.raises(ValueError, match="at least one row"):
+            rule(np.zeros((0, 4)))
+    with pytest.raises(ValueError, match="at least one false"):
+        scoring.summarise([{"scores": [0.5]}])
+    with pytest.raises(ValueError, match="no rows"):
+        scoring.recalls([])
+    with pytest.raises(ValueError, match="row 1 of the retrieval table has no 'ties'"):
+        scoring.recalls([{"subset": "i2t", "image": "a", "rank": 1, "ties": 0}, {"subset": "i2t", "image": "a", "rank": 1}])
+
+
 def test_interval_depends_on_the_seed_alone():
     rng = np.random.default_rng(0)
     rows = [{"subset": "ab"[n % 2], "image": n // 3, "correct": int(rng.integers(2))} for n in range(90)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,6 +111,8 @@ class Clip:
     @tokenizer.setter
     def tokenizer(self, tokenizer: Tokenizer) -> None:
         c = self._config
+        if not all(hasattr(tokenizer, name) for name in ("vocab_size", "start", "end", "pack")):
+            raise TypeError(f"a tokenizer is a vlmneg.Tokenizer or has its methods, got {type(tokenizer).__name__}")
         got = (tokenizer.vocab_size, tokenizer.start, tokenizer.end)
         if got != (c.vocab, c.start, c.end):
             raise ValueError(
@@ -156,19 +158,25 @@ class Clip:
 
         Raises
         ------
-        ValueError
-            When names, shapes or values are not right; the model is then unchanged.
+        ValueError, TypeError
+            When names, shapes, types or values are not right; the model is then unchanged.
         """
+        if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
+            raise TypeError(f"a state is a dict of arrays by name, as state_dict() gives it, got {type(state).__name__}")
         checked = {}
         missing, extra = sorted(self._weights.keys() - state.keys()), sorted(state.keys() - self._weights.keys())
         if missing or extra:
             raise ValueError(f"the state has missing tensors {missing[:5]} and extra tensors {extra[:5]}")
         for name, view in self._weights.items():
-            value = np.asarray(state[name], np.float32)
-            if value.shape != view.shape:
-                raise ValueError(f"{name} must have shape {view.shape}, got {value.shape}")
+            given = np.asarray(state[name])
+            if given.shape != view.shape:
+                raise ValueError(f"{name} must have shape {view.shape}, got {given.shape}")
+            if given.dtype.kind != "f":
+                raise TypeError(f"{name} must hold floats, got {given.dtype}")
+            with np.errstate(over="ignore"):
+                value = np.asarray(given, np.float32)
             if not np.isfinite(value).all():
-                raise ValueError(f"{name} holds NaN or infinity")
+                raise ValueError(f"{name} holds NaN or infinity (as float32)")
             checked[name] = value
         for name, value in checked.items():
             self._weights[name][...] = value
@@ -276,7 +284,7 @@ class Clip:
         negatives: Any = None,
         valid: np.ndarray | None = None,
         group: Sequence[int] | np.ndarray | None = None,
-        objective: Objective | None = None,
+        objective: Objective | str | None = None,
         backward: bool = False,
     ) -> LossResult:
         """An objective on one batch, and its gradients.
@@ -288,11 +296,11 @@ class Clip:
             Caption i belongs to picture i.
         negatives : list of B lists of str, result of a negatives object, or ids (B, K, L), optional
             Rows may differ in length; an empty string is no negative.
-        valid : ndarray of shape (B, K), uint8, optional
+        valid : ndarray of shape (B, K), uint8 or bool, optional
             0 takes a negative out. Taken from ``negatives`` when that is a result.
         group : sequence of B ints, optional
             Pictures with equal numbers are the same picture: their captions are never each other's negatives.
-        objective : Objective, default ``losses.infonce()``
+        objective : Objective or its name, default ``losses.infonce()``
         backward : bool, default False
             Also fill ``gradients()``, replacing what it held.
 
@@ -307,12 +315,15 @@ class Clip:
         """
         from vlmneg import losses
 
-        objective = losses.infonce() if objective is None else objective
+        objective = losses.get(objective) if isinstance(objective, str) else objective or losses.infonce()
+        if not callable(getattr(objective, "on", None)):
+            raise TypeError(f"objective must be an Objective of vlmneg.losses or its name, got {objective!r}")
         x = self._pixels(x)
         ids, offsets = self.pack(captions)
         if len(offsets) - 1 != len(x):
             raise ValueError(f"there must be one caption per picture, got {len(offsets) - 1} for {len(x)} pictures")
         neg, valid = _negatives(negatives, valid, len(x))
+        group = None if group is None else _integers(group, "group")
         slots = np.flatnonzero(valid)
         if len(slots):
             more, ends = self.pack(neg)
@@ -331,7 +342,7 @@ class Clip:
             text=text[:b],
             neg_text=neg_text if k else None,
             valid=valid if k else None,
-            group=None if group is None else np.ascontiguousarray(group, np.int64),
+            group=group,
             text_key=keys[:b],
             neg_key=neg_keys.reshape(b, k) if k else None,
             scale=float(np.exp(self.logit_scale)),
@@ -423,7 +434,9 @@ class Clip:
             raise ValueError(f"x must have shape (B, 3, {size}, {size}), got {x.shape}")
         if len(x) == 0:
             raise ValueError("x holds no picture; a batch needs at least one")
-        if not np.isfinite(x.sum()):
+        with np.errstate(invalid="ignore"):
+            total = x.sum(dtype=np.float64)  # one pass, no mask; finite float32 values cannot overflow it
+        if not np.isfinite(total):
             raise ValueError("x holds NaN or infinity")
         return np.ascontiguousarray(x)
 
@@ -448,15 +461,24 @@ def _named_views(flat: np.ndarray, tensors: list[tuple[str, tuple[int, ...], int
     return {name: flat[at : at + int(np.prod(shape))].reshape(shape) for name, shape, at in tensors}
 
 
+def _integers(x: Any, name: str) -> np.ndarray:
+    array = np.asarray(x)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold integers, got {array.dtype}")
+    return array
+
+
 def _ids(x: Any, name: str) -> np.ndarray:
     array = np.asarray(x)
     if array.dtype.kind not in "iu" or array.size == 0:
         raise TypeError(f"{name} must be integers or strings, and not empty; got {array.dtype} of shape {array.shape}")
+    if array.min() < -(2**31) or array.max() >= 2**31:
+        raise ValueError(f"{name} must fit into 32 bits, got {array.min()} to {array.max()}")
     return array
 
 
 def _packed(text: tuple[Any, Any], c: ClipConfig) -> tuple[np.ndarray, np.ndarray]:
-    ids, offsets = _ids(text[0], "packed ids"), _ids(text[1], "offsets")
+    ids, offsets = _ids(text[0], "packed ids"), _ids(text[1], "offsets").astype(np.int64)
     if ids.ndim != 1 or offsets.ndim != 1 or len(offsets) < 2 or offsets[0] != 0 or offsets[-1] != len(ids):
         raise ValueError(
             "packed captions are (ids (T,), offsets (N + 1,)) with offsets from 0 to T, "
@@ -464,13 +486,13 @@ def _packed(text: tuple[Any, Any], c: ClipConfig) -> tuple[np.ndarray, np.ndarra
         )
     if (np.diff(offsets) < 1).any():
         raise ValueError("offsets must rise: a packed caption has at least its end token")
-    if (ids[offsets[1:] - 1] != c.end).any():
-        raise ValueError(f"each packed caption must end in the end token {c.end}")
+    if not np.array_equal(np.flatnonzero(ids == c.end), offsets[1:] - 1):
+        raise ValueError(f"each packed caption must hold the end token {c.end} once, as its last id")
     return np.ascontiguousarray(ids, np.int32), np.ascontiguousarray(offsets, np.int32)
 
 
 def _pack_padded(text: Any, c: ClipConfig) -> tuple[np.ndarray, np.ndarray]:
-    rows = _ids(text, "captions")
+    rows = _ids(text, "caption ids")
     if rows.ndim != 2 or rows.shape[1] > c.context:
         raise ValueError(f"ids must have shape (N, L) with L at most {c.context}, got {rows.shape}")
     is_end = rows == c.end
@@ -489,10 +511,14 @@ def _pack_padded(text: Any, c: ClipConfig) -> tuple[np.ndarray, np.ndarray]:
 def _negatives(negatives: Any, valid: Any, b: int) -> tuple[Any, np.ndarray]:
     """Valid negatives in order, as captions, and the mask (B, K) that says where they belong."""
     if negatives is None:
+        if valid is not None:
+            raise ValueError("valid says which negatives count, and no negatives are given")
         return None, np.zeros((b, 0), np.uint8)
     if hasattr(negatives, "text") and hasattr(negatives, "valid"):
         valid = negatives.valid if valid is None else valid
         negatives = negatives.text
+    if isinstance(negatives, str) or not isinstance(negatives, (Sequence, np.ndarray)):
+        raise TypeError(f"negatives must be a list of lists of strings, got {type(negatives).__name__}")
     if len(negatives) != b:
         raise ValueError(f"negatives must have one row per picture, got {len(negatives)} rows for {b} pictures")
     if isinstance(negatives, np.ndarray):
@@ -500,13 +526,15 @@ def _negatives(negatives: Any, valid: Any, b: int) -> tuple[Any, np.ndarray]:
             raise ValueError(f"negative ids must have shape (B, K, L), got {negatives.shape}")
         mask = np.ones(negatives.shape[:2], np.uint8)
     else:
-        if any(isinstance(row, str) for row in negatives):
+        if any(isinstance(row, str) or not all(isinstance(caption, str) for caption in row) for row in negatives):
             raise TypeError('negatives must be a list of lists of strings, such as [["a cat"], ["two dogs"]]')
         k = max((len(row) for row in negatives), default=0)
         mask = np.array([[int(j < len(row) and bool(row[j])) for j in range(k)] for row in negatives], np.uint8)
         mask = mask.reshape(b, k)
     if valid is not None:
         valid = np.asarray(valid)
+        if valid.dtype.kind not in "biu":
+            raise TypeError(f"valid must be uint8 or bool, got {valid.dtype}")
         if valid.shape != mask.shape:
             raise ValueError(f"valid must have shape {mask.shape}, got {valid.shape}")
         mask = mask & (valid != 0).astype(np.uint8)

@@ -142,12 +142,12 @@ class Term:
     def __post_init__(self) -> None:
         if self.name not in _TERMS:
             raise ValueError(f"there is no term {self.name!r}{_nearest(self.name, list(_TERMS))} "
-                             f"Terms: {', '.join(sorted(_TERMS))}")
+                             f"(terms: {', '.join(sorted(_TERMS))})")
         known = {p.name: p for p in _TERMS[self.name][1]}
         for key in self.params:
             if key not in known:
                 raise ValueError(f"{self.name} has no parameter {key!r}{_nearest(key, list(known))} "
-                                 f"It has {', '.join(f'{p.name} in {p.range}' for p in known.values())}")
+                                 f"(it has {', '.join(f'{p.name} in {p.range}' for p in known.values())})")
         object.__setattr__(self, "weight", _check_weight(self.weight))
         object.__setattr__(self, "params", {key: p.check(self.params.get(key, p.start), self.name)
                                             for key, p in known.items()})
@@ -523,7 +523,7 @@ def get(name: str, **params: Any) -> Objective:
         return _NAMED[name](**params)
     if name in _TERMS:
         return _one(name, params)
-    raise ValueError(f"there is no objective {name!r}{_nearest(name, names())} Names: {', '.join(names())}")
+    raise ValueError(f"there is no objective {name!r}{_nearest(name, names())} (names: {', '.join(names())})")
 
 
 def __getattr__(name: str) -> Callable[..., Objective]:

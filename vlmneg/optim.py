@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import weakref
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,6 +55,7 @@ class AdamW:
         self.t = 0
         self._m: np.ndarray | None = None
         self._v: np.ndarray | None = None
+        self._owner: weakref.ref[Clip] | None = None
         self._check(lr)
 
     def __repr__(self) -> str:
@@ -62,10 +65,16 @@ class AdamW:
         )
 
     def _check(self, lr: float) -> None:
+        if not isinstance(self.betas, (tuple, list)) or len(self.betas) != 2:
+            raise ValueError(f"betas must be two numbers in [0, 1), got {self.betas!r}")
+        settings = [lr, self.weight_decay, self.eps, *self.betas, 1.0 if self.clip_norm is None else self.clip_norm]
+        for value in settings:
+            if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+                raise TypeError(f"the settings of AdamW are numbers, got {value!r}")
         for name, value in (("lr", lr), ("weight_decay", self.weight_decay), ("eps", self.eps)):
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} must be finite and at least 0, got {value}")
-        if len(self.betas) != 2 or not all(0 <= b < 1 for b in self.betas):
+        if not all(0 <= b < 1 for b in self.betas):
             raise ValueError(f"betas must be two numbers in [0, 1), got {self.betas}")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise ValueError(f"clip_norm must be positive, or None for no clipping, got {self.clip_norm}")
@@ -90,6 +99,7 @@ class AdamW:
         ValueError
             When a gradient is not finite (nothing is then changed), or for another model than before.
         """
+        _core_of(model)
         rate = self.lr if lr is None else lr
         self._check(rate)
         weights, gradients = model._core.weights(), model._core.gradients()
@@ -97,7 +107,10 @@ class AdamW:
         if not math.isfinite(norm):
             bad = [name for name, g in model.gradients().items() if not np.isfinite(g).all()]
             raise ValueError(f"the gradients are not finite, weights are unchanged; first: {', '.join(bad[:3])}")
+        if self._owner is not None and self._owner() is not model:
+            raise ValueError("this optimiser holds the moments of another model; make a new one for each model")
         self._take_moments(weights.size)
+        self._owner = weakref.ref(model)
         gain = 1.0
         if self.clip_norm is not None and norm > self.clip_norm:
             gain = self.clip_norm / norm
@@ -113,8 +126,6 @@ class AdamW:
     def _take_moments(self, size: int) -> None:
         if self._m is None or self._v is None:
             self._m, self._v = np.zeros(size, np.float32), np.zeros(size, np.float32)
-        if self._m.size != size:
-            raise ValueError("this optimiser holds the moments of another model; make a new one for each model")
 
     def state(self) -> dict[str, np.ndarray]:
         """Moments and step, for a checkpoint.
@@ -142,8 +153,13 @@ class AdamW:
         ValueError
             When it does not fit the model or is not finite.
         """
-        size = model._core.weights().size
-        t = int(np.asarray(state["t"]).reshape(-1)[0])
+        size = _core_of(model).weights().size
+        if not isinstance(state, Mapping) or "t" not in state:
+            raise TypeError(f"an optimiser state is a dict as state() gives it, with m, v and t, got {state!r:.60}")
+        step = np.asarray(state["t"]).reshape(-1)
+        if step.dtype.kind not in "iu" or len(step) != 1 or step[0] < 0:
+            raise ValueError(f"t of an optimiser state must be one step of at least 0, got {state['t']!r:.60}")
+        t = int(step[0])
         moments = [np.array(state[k], np.float32) for k in ("m", "v") if k in state]
         if len(moments) not in (0, 2) or (t > 0) != (len(moments) == 2):
             raise ValueError("an optimiser state has m, v and t, or t = 0 alone")
@@ -151,6 +167,13 @@ class AdamW:
             raise ValueError(f"the optimiser state must hold {size} finite moments of this model")
         self.t = t
         self._m, self._v = moments if moments else (None, None)
+        self._owner = weakref.ref(model)
+
+
+def _core_of(model: Clip) -> _core.Model:
+    if not isinstance(getattr(model, "_core", None), _core.Model):
+        raise TypeError(f"model must be a vlmneg.Clip, got {type(model).__name__}")
+    return model._core
 
 
 def _spans(model: Clip) -> np.ndarray:

@@ -267,6 +267,9 @@ def _reserve(model: Any, data: Any, batch: int, negatives: Any) -> None:
 
 
 def _check(model: Any, data: Any, negatives: Any) -> None:
+    missing = [name for name in ("state_dict", "loss", "preprocess", "config") if not hasattr(model, name)]
+    if missing:
+        raise TypeError(f"model must be a vlmneg.Clip, got {type(model).__name__}, which has no {missing[0]}")
     if len(wrap(data)) == 0:
         raise ValueError("data is empty: training needs at least one picture with a caption")
     if negatives is not None and not (callable(negatives) and hasattr(negatives, "k")):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from ..data import coco
+from ..data.wrap import wrap
 from . import Benchmark, Item, version
 
 
@@ -36,9 +38,8 @@ def read(annotations: Any, images: Any, data: Any) -> Benchmark:
     if data is not None and (annotations is not None or images is not None):
         raise ValueError("retrieval takes data=DATASET or annotations= with images=, not both")
     if data is None:
-        from ..data import coco
-
         data = coco(annotations, images)
+    data = wrap(data)
     groups: dict[Any, Item] = {}
     for n in range(len(data)):
         sample = data[n]

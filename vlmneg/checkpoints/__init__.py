@@ -102,6 +102,8 @@ def save(
             raise ValueError(f"{name} holds NaN or infinity, and such a model is not saved")
     if tokenizer is not None and tokenizer.vocab_size != config.vocab:
         raise ValueError(f"the tokenizer has {tokenizer.vocab_size} ids, and the model {config.vocab}")
+    if not os.fspath(folder):
+        raise ValueError("a checkpoint is saved into a folder, and the name given is empty")
     folder = Path(folder)
     if not folder.exists():
         with atomic_folder(folder) as temporary:

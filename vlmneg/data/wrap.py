@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from vlmneg.data.sample import Dataset, Sample
 
+FIELDS = ("image", "captions", "key", "name", "group")
+
 
 class _Wrapped(Dataset):
     def __init__(self, items, image_key, caption_key):
@@ -14,7 +16,7 @@ class _Wrapped(Dataset):
 
     def sample(self, i):
         item = self.items[i]
-        if isinstance(item, Sample):
+        if all(hasattr(item, name) for name in FIELDS):
             return item
         if isinstance(item, Mapping):
             missing = [k for k in (self.image_key, self.caption_key) if k not in item]

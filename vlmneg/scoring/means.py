@@ -140,6 +140,9 @@ def summarise(rows: Iterable[Mapping[str, Any]], *, ties: str = "strict",
 def _earned(table: list[Mapping[str, Any]]) -> Credit:
     """The credit of every row, from its scores where it has them."""
     scored = [n for n, row in enumerate(table) if "scores" in row]
+    alone = [n for n in scored if len(table[n]["scores"]) < 2]
+    if alone:
+        raise ValueError(f"row {alone[0]}: 'scores' must hold the true option's score and at least one false one's")
     width = max((len(table[n]["scores"]) for n in scored), default=2)
     scores = np.full((len(scored), max(width, 2)), -np.inf)
     for at, n in enumerate(scored):
@@ -165,7 +168,7 @@ def _flag(row: Mapping[str, Any], n: int) -> float:
         raise ValueError(f"row {n} has neither 'scores' nor 'correct'; its keys are {', '.join(map(str, row))}")
     word = row["correct"]
     value = FLAGS.get(word.strip().lower()) if isinstance(word, str) else float(word)
-    if value is None or not 0.0 <= value <= 1.0:
+    if value not in (0.0, 1.0):
         raise ValueError(f"row {n}: 'correct' must be 0, 1, True or False, got {word!r}")
     return value
 

@@ -67,6 +67,8 @@ def _scores(scores: ArrayLike, shape: str) -> Floats:
         s = np.asarray(scores, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"scores must be an array of numbers of shape {shape}: {error}") from None
+    if s.size == 0:
+        raise ValueError(f"scores must be an array of shape {shape} with at least one row, got shape {s.shape}")
     if np.isnan(s).any():
         raise ValueError(f"{int(np.isnan(s).sum())} of the scores are NaN; NaN compares with nothing, find its cause")
     return s
@@ -295,6 +297,11 @@ def recalls(rows: Iterable[Mapping[str, Any]], ks: Sequence[int] = (1, 5, 10)) -
     -------
     list of dict
 
+    Raises
+    ------
+    ValueError
+        When there are no rows, or a row lacks a key.
+
     Examples
     --------
     >>> from vlmneg import scoring
@@ -303,6 +310,10 @@ def recalls(rows: Iterable[Mapping[str, Any]], ks: Sequence[int] = (1, 5, 10)) -
     [('i2t_r1', 0.0), ('i2t_r5', 1.0), ('i2t_r10', 1.0)]
     """
     table = list(rows)
+    lacking = [(n, key) for n, row in enumerate(table) for key in ("subset", "rank", "ties", "image") if key not in row]
+    if lacking or not table:
+        raise ValueError("row {} of the retrieval table has no {!r}".format(*lacking[0]) if lacking else
+                         "there are no rows of a retrieval table")
     equal = np.array([int(r["ties"]) for r in table], np.int64)
     better = np.array([int(r["rank"]) for r in table], np.int64) - 1 - equal
     tied = np.array([int(r.get("tied", 1)) for r in table], np.int64)
