@@ -18,8 +18,9 @@ slow: dev ## sanitizers, Valgrind, the whole demo, installation
 ctest: ## the C programs alone: plain, sanitizers, Valgrind
 	$(PYTHON) -m pytest -m slow tests/test_c.py
 
-lint: ## ruff, mypy, stubtest
+lint: ## ruff, codespell, mypy, stubtest
 	ruff check .
+	codespell
 	mypy
 	$(PYTHON) -m mypy.stubtest vlmneg._core
 
