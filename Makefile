@@ -22,7 +22,7 @@ lint: ## ruff, codespell, mypy, stubtest
 	ruff check .
 	codespell
 	mypy
-	$(PYTHON) -m mypy.stubtest vlmneg._core
+	$(PYTHON) -m mypy.stubtest --mypy-config-file pyproject.toml vlmneg._core
 
 format: ## clang-format the C files
 	clang-format -i $$(git ls-files 'csrc/*.c' 'csrc/*.h' 'tests/c/*.c' 'tests/c/*.h')

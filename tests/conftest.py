@@ -1,6 +1,7 @@
 """Shared fixtures. Real data is read where it exists; a test that needs it skips with a sentence where it does not."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 # a job in the background starts with Ctrl-C ignored, and tests send it
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-SHARED = Path(os.environ.get("VLMNEG_TEST_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
+ROOT = Path(__file__).parents[1]
+SHARED = Path(os.environ.get("VLMNEG_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +20,21 @@ def shared():
     if not SHARED.is_dir():
         pytest.skip(f"no real data: {SHARED} is missing (VLMNEG_TEST_DATA names another folder)")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory):
+    """A function that copies what belongs to the project, without what builds left, into a new folder."""
+
+    def copy(name):
+        folder = tmp_path_factory.mktemp(name) / "source tree"  # with a space: people have those
+        made = shutil.ignore_patterns("__pycache__", "*.so", "lib", ".*_cache")
+        for part in ("csrc", "vlmneg", "tests", "docs", "bench", "notebooks"):
+            if (ROOT / part).exists():
+                shutil.copytree(ROOT / part, folder / part, ignore=made)
+        for file in ROOT.iterdir():
+            if file.is_file() and file.suffix != ".so":
+                shutil.copy(file, folder)
+        return folder
+
+    return copy

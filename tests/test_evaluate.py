@@ -330,7 +330,8 @@ def test_empty_tables_and_single_options_are_refused():
     with pytest.raises(ValueError, match="no rows"):
         scoring.recalls([])
     with pytest.raises(ValueError, match="row 1 of the retrieval table has no 'ties'"):
-        scoring.recalls([{"subset": "i2t", "image": "a", "rank": 1, "ties": 0}, {"subset": "i2t", "image": "a", "rank": 1}])
+        row = {"subset": "i2t", "image": "a", "rank": 1}
+        scoring.recalls([{**row, "ties": 0}, row])
 
 
 def test_interval_depends_on_the_seed_alone():

@@ -14,8 +14,6 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TREE = ("csrc", "vlmneg", "tests", "docs", "bench", "notebooks")
-MADE = ("__pycache__", "*.so", "lib", "*.egg-info", ".*_cache")
 
 # What a small model gives: the builds differ in how they multiply, not in what.
 PROBE = """
@@ -60,24 +58,6 @@ def probe(python, cwd):
     got = json.loads(run(python, "-c", PROBE, cwd=cwd))
     assert got["version"] in info and got["level"] in info
     return got
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory):
-    """A function that copies what belongs to the project, without what builds left, into a new folder."""
-
-    def copy(name):
-        folder = tmp_path_factory.mktemp(name) / "source tree"  # with a space: people have those
-        folder.mkdir()
-        for part in TREE:
-            if (ROOT / part).exists():
-                shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns(*MADE))
-        for file in ROOT.iterdir():
-            if file.is_file() and file.suffix != ".so":
-                shutil.copy(file, folder)
-        return folder
-
-    return copy
 
 
 @pytest.fixture(scope="module")

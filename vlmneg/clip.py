@@ -162,7 +162,8 @@ class Clip:
             When names, shapes, types or values are not right; the model is then unchanged.
         """
         if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
-            raise TypeError(f"a state is a dict of arrays by name, as state_dict() gives it, got {type(state).__name__}")
+            kind = type(state).__name__
+            raise TypeError(f"a state is a dict of arrays by name, as state_dict() gives it, got {kind}")
         checked = {}
         missing, extra = sorted(self._weights.keys() - state.keys()), sorted(state.keys() - self._weights.keys())
         if missing or extra:
