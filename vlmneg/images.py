@@ -6,6 +6,7 @@ import functools
 import io
 import operator
 import os
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -236,7 +237,8 @@ def _load(source, name):
         image = source if isinstance(source, Image.Image) else Image.open(source)
         image.load()
     except Exception as error:
-        raise ImageError(f"{name} is not a whole picture that Pillow can read: {error}") from error
+        reason = re.sub(r" <[^>]*>", "", str(error))  # the address of a file object says nothing
+        raise ImageError(f"{name} is not a whole picture that Pillow can read: {reason}") from error
     if 0 in image.size:
         raise ImageError(f"{name} has no pixels: its size is {image.size}")
     return image

@@ -77,7 +77,8 @@ class Run:
         newest = latest_checkpoint(run.folder)
         if not resume:
             done = f" (at step {step_of(newest)})" if newest else ""
-            raise FileExistsError(f"{folder} already holds a run{done}; go on with resume=True or choose another out")
+            raise FileExistsError(f"{folder} already holds a run{done}; go on with resume=True (--resume), or choose "
+                                  "another out")
         if newest:
             run.step = step_of(newest)
             state = json.loads((newest / "state.json").read_text(encoding="utf-8"))

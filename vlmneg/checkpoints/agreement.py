@@ -60,7 +60,8 @@ def agree(
     if silent:
         raise ValueError(
             f"the checkpoint does not say which GELU it uses ({', '.join(silent)}); state it: "
-            'from_pretrained(path, activation="quick_gelu") (all of OpenAI\'s models) or activation="gelu"'
+            'from_pretrained(path, activation="quick_gelu") (all of OpenAI\'s models) or activation="gelu"; '
+            "on the command line --activation, in settings model.activation"
         )
     last = {"start": shaped["vocab"] - 2, "end": shaped["vocab"] - 1}
     try:

@@ -72,4 +72,4 @@ def _guess(given):
 
 def _nearest(name, names):
     found = difflib.get_close_matches(str(name), list(names), 1)
-    return f"; did you mean {found[0]!r}?" if found else ";"
+    return f"; did you mean {found[0]!r}?" if found else "."
