@@ -219,6 +219,18 @@ def test_half_written_checkpoint_is_ignored(data, whole, tmp_path):
     assert not half.exists()
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors"])
+def test_damaged_checkpoint_is_refused_and_the_model_unchanged(data, tmp_path, name):
+    for _ in run(fresh(), data, out=tmp_path / "a", steps=2):
+        pass
+    file = runs.latest_checkpoint(tmp_path / "a") / name
+    file.write_bytes(file.read_bytes()[:100])
+    model = fresh()
+    with pytest.raises(ValueError, match=name):
+        next(run(model, data, out=tmp_path / "a", steps=2, resume=True))
+    assert bits(model) == bits(fresh())
+
+
 def test_failed_save_leaves_the_older_checkpoint(data, tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError("no space left on device")
@@ -372,6 +384,8 @@ def test_parts_are_checked(data):
         training.train(fresh(), data, None, ["swap"])
     with pytest.raises(ValueError, match="no objective|unknown|objective"):
         training.train(fresh(), data, "negclp")
+    with pytest.raises(TypeError, match="model must be a vlmneg.Clip"):
+        training.train(None, data)
     model = fresh()
     next(iter(model.state_dict().values())).flat[0] = np.nan
     with pytest.raises(ValueError, match="isn't finite"):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from .build import VERSION
@@ -93,8 +94,13 @@ class Run:
         newest = latest_checkpoint(self.folder)
         if newest is None:
             return
+        try:
+            moments = load_file(newest / "optimizer.safetensors")
+        except SafetensorError as error:
+            raise ValueError(f"{newest / 'optimizer.safetensors'} is damaged ({error}); delete {newest} to go on from "
+                             "an older checkpoint, or start anew with another out") from None
         model.load_state_dict(load(newest)[1])
-        optimizer.load(model, load_file(newest / "optimizer.safetensors"))
+        optimizer.load(model, moments)
 
     def begin(self) -> None:
         """Make the folder, write config.json and open metrics.jsonl behind the newest checkpoint's record."""
