@@ -176,7 +176,8 @@ class Tokenizer:
         raise FileNotFoundError(
             "CLIP's vocabulary is not at hand. Give one of: Tokenizer.from_file('bpe_simple_vocab_16e6.txt.gz'), or of "
             "vocab.json (merges.txt beside it) or tokenizer.json; Tokenizer.from_folder(checkpoint folder); the "
-            f"environment variable {VARIABLE} naming such a file; pip install open-clip-torch, whose copy is read "
+            f"environment variable {VARIABLE} naming such a file (to `vlmneg eval` --tokenizer, to `vlmneg train` "
+            "model.tokenizer=); pip install open-clip-torch, whose copy is read "
             "without importing it; or Tokenizer.learn(captions, size) for training from scratch")
 
     @classmethod
