@@ -221,7 +221,7 @@ class Clip:
         """
         x = self._pixels(x)
         step = _IMAGES_AT_ONCE
-        parts = [self._core.encode(x[i : i + step], None, None, 0, int(normalize))[0] for i in range(0, len(x), step)]
+        parts = [self._core.encode(x[i : i + step], None, None, 0, int(bool(normalize)))[0] for i in range(0, len(x), step)]
         return self._finite(np.concatenate(parts), "image")
 
     def encode_text(self, text: Captions, normalize: bool = False) -> np.ndarray:
@@ -250,7 +250,7 @@ class Clip:
             last = int(np.searchsorted(offsets, offsets[first] + _TOKENS_AT_ONCE, "right")) - 1
             last = min(max(last, first + 1), len(offsets) - 1)
             part = ids[offsets[first] : offsets[last]], offsets[first : last + 1] - offsets[first]
-            parts.append(self._core.encode(None, *part, 0, int(normalize))[1])
+            parts.append(self._core.encode(None, *part, 0, int(bool(normalize)))[1])
             first = last
         return self._finite(np.concatenate(parts), "text")
 
@@ -316,7 +316,8 @@ class Clip:
         """
         from vlmneg import losses
 
-        objective = losses.get(objective) if isinstance(objective, str) else objective or losses.infonce()
+        if objective is None or isinstance(objective, str):
+            objective = losses.get(objective or "infonce")
         if not callable(getattr(objective, "on", None)):
             raise TypeError(f"objective must be an Objective of vlmneg.losses or its name, got {objective!r}")
         x = self._pixels(x)
@@ -470,7 +471,10 @@ def _integers(x: Any, name: str) -> np.ndarray:
 
 
 def _ids(x: Any, name: str) -> np.ndarray:
-    array = np.asarray(x)
+    try:
+        array = np.asarray(x)
+    except ValueError as error:  # rows of different lengths, or strings among them
+        raise TypeError(f"{name} must be strings or integers in rows of one length") from error
     if array.dtype.kind not in "iu" or array.size == 0:
         raise TypeError(f"{name} must be integers or strings, and not empty; got {array.dtype} of shape {array.shape}")
     if array.min() < -(2**31) or array.max() >= 2**31:
@@ -527,7 +531,8 @@ def _negatives(negatives: Any, valid: Any, b: int) -> tuple[Any, np.ndarray]:
             raise ValueError(f"negative ids must have shape (B, K, L), got {negatives.shape}")
         mask = np.ones(negatives.shape[:2], np.uint8)
     else:
-        if any(isinstance(row, str) or not all(isinstance(caption, str) for caption in row) for row in negatives):
+        rows = all(isinstance(row, Sequence) and not isinstance(row, (str, bytes)) for row in negatives)
+        if not rows or not all(isinstance(caption, str) for row in negatives for caption in row):
             raise TypeError('negatives must be a list of lists of strings, such as [["a cat"], ["two dogs"]]')
         k = max((len(row) for row in negatives), default=0)
         mask = np.array([[int(j < len(row) and bool(row[j])) for j in range(k)] for row in negatives], np.uint8)

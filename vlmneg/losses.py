@@ -519,6 +519,8 @@ def get(name: str, **params: Any) -> Objective:
     >>> get("itc", negatives="own", image_to_text=1, text_to_image=0)
     itc(negatives='own', image_to_text=1.0, text_to_image=0.0)
     """
+    if not isinstance(name, str):
+        raise TypeError(f"an objective's name must be a string, got {name!r:.80}")
     if name in _NAMED:
         return _NAMED[name](**params)
     if name in _TERMS:

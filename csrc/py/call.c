@@ -1,6 +1,7 @@
 /* Checks arguments and turns a status into an exception. */
 #include "vnpy.h"
 
+#include <math.h>
 #include <string.h>
 
 static const char *
@@ -193,6 +194,10 @@ vnpy_float(PyObject *object, const char *name, float *out)
         return -1;
     }
     *out = (float)x;
+    if (isfinite(x) && !isfinite(*out)) {
+        PyErr_Format(PyExc_ValueError, "%s must fit into float32, got %R", name, object);
+        return -1;
+    }
     return 0;
 }
 

@@ -43,6 +43,6 @@ def get(name, **parameters):
     >>> get("swap", k=3)
     swap(k=3, kinds=None)
     """
-    if name not in _MAKERS:
+    if not isinstance(name, str) or name not in _MAKERS:
         raise ValueError(f"there are no negatives {name!r}; there are {', '.join(names())}")
     return _MAKERS[name](**parameters)
