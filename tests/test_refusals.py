@@ -69,7 +69,7 @@ def calls(tmp_path_factory):
     foils = np.repeat(unit[:, None], 2, 1).copy()
     numbers = np.arange(3)
     negatives = vn.negatives.text.swap(k=1) + vn.negatives.text.replace(k=1)
-    data = vn.data.scenes(4, seed=0)
+    data, exact = vn.data.scenes(4, seed=0), vn.negatives.text.exact(k=1)
     model.loss(x, CAPTIONS, backward=True)
     optimiser = vn.optim.AdamW(lr=1e-3)
     model.save_pretrained(here / "saved")
@@ -111,7 +111,7 @@ def calls(tmp_path_factory):
         "scenes": (vn.data.scenes, (4,), {"seed": 0, "size": 32}),
         "caption_choice": (vn.scoring.caption_choice, (unit[:, :2].copy(),), {}),
         "set_num_threads": (vn.set_num_threads, (1,), {}),
-        "train": (lambda *a, **k: next(iter(vn.train(*a, **k))), (model, data, objective, vn.negatives.text.exact(k=1)), {
+        "train": (lambda *a, **k: next(iter(vn.train(*a, **k))), (model, data, objective, exact), {
             "batch": 2, "steps": 1, "lr": 0.0, "seed": 0}),
     }  # fmt: skip
 

@@ -220,8 +220,8 @@ class Clip:
             For a wrong shape or dtype, an empty batch, or values that are not finite.
         """
         x = self._pixels(x)
-        step = _IMAGES_AT_ONCE
-        parts = [self._core.encode(x[i : i + step], None, None, 0, int(bool(normalize)))[0] for i in range(0, len(x), step)]
+        step, unit = _IMAGES_AT_ONCE, int(bool(normalize))
+        parts = [self._core.encode(x[i : i + step], None, None, 0, unit)[0] for i in range(0, len(x), step)]
         return self._finite(np.concatenate(parts), "image")
 
     def encode_text(self, text: Captions, normalize: bool = False) -> np.ndarray:
