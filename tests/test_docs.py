@@ -160,15 +160,12 @@ def test_links(page):
             assert heading in slugs, f"{page.name} links to {target}: no such heading"
 
 
-def blocks(page, language):
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
-
-
 @pytest.mark.parametrize("page", pages(), ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_python_blocks(page, tmp_path, monkeypatch):
-    """Python on a page compiles; a block that starts with ``# runs as it stands`` runs."""
+    """Python on a page compiles; a block below the comment ``<!-- runs -->`` runs as it stands."""
     monkeypatch.chdir(tmp_path)
-    for block in blocks(page, "python"):
+    text = page.read_text(encoding="utf-8")
+    for marked, block in re.findall(r"^(<!-- runs -->\n)?```python\n(.*?)^```", text, re.M | re.S):
         program = compile(block, str(page), "exec")
-        if block.startswith("# runs as it stands"):
+        if marked:
             exec(program, {"__name__": "__page__"})
