@@ -28,7 +28,7 @@ format: ## clang-format the C files
 	clang-format -i $$(git ls-files 'csrc/*.c' 'csrc/*.h' 'tests/c/*.c' 'tests/c/*.h')
 
 notebooks: ## rebuild the .ipynb files from their scripts
-	jupytext --to notebook notebooks/*.py
+	$(PYTHON) notebooks/build.py
 
 bench: dev ## time a training step beside open_clip's (needs the peers)
 	$(PYTHON) -m bench step

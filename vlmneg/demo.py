@@ -296,7 +296,7 @@ def _write(folder: Path, summary: dict[str, Any], history: History, examples: li
     if examples:
         pictures["scenes.png"] = grid[0]
         pictures["overview.png"] = show.stack([accuracy, show.grid(examples[:2])])
-    files = {name: show.png(image) for name, image in pictures.items()}
+    files = {name: show.png(image if name == "overview.png" else show.stack([image])) for name, image in pictures.items()}
     files["report.html"] = _page(summary, files, model).encode()
     files["summary.json"] = (json.dumps(summary, indent=2) + "\n").encode()
     for name, content in files.items():

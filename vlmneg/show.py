@@ -32,7 +32,7 @@ class Example:
     kinds : sequence of str
         The edit behind each negative.
     scores : mapping of str to sequence of float
-        By model: a score a caption, in the order of `captions`.
+        By model: a score a caption, in the order of `captions`. May be empty.
     """
 
     image: Any
@@ -73,7 +73,7 @@ def spoken(name: str) -> str:
     return name.replace("_", " ")
 
 
-def stack(images: Iterable[Image.Image], gap: int = 24) -> Image.Image:
+def stack(images: Iterable[Image.Image], gap: int = 24, margin: int = 20) -> Image.Image:
     """Images below one another.
 
     Parameters
@@ -81,6 +81,8 @@ def stack(images: Iterable[Image.Image], gap: int = 24) -> Image.Image:
     images : iterable of PIL images
     gap : int
         Pixels between them.
+    margin : int
+        Pixels around them.
 
     Returns
     -------
@@ -88,10 +90,10 @@ def stack(images: Iterable[Image.Image], gap: int = 24) -> Image.Image:
     """
     images = list(images)
     height = sum(i.height for i in images) + gap * (len(images) - 1)
-    out = Image.new("RGB", (max(i.width for i in images), height), PAPER)
-    top = 0
+    out = Image.new("RGB", (max(i.width for i in images) + 2 * margin, height + 2 * margin), PAPER)
+    top = margin
     for image in images:
-        out.paste(image, (0, top))
+        out.paste(image, (margin, top))
         top += image.height + gap
     return out
 
@@ -115,21 +117,23 @@ def grid(examples: Sequence[Example], *, side: int = 168, width: int = 1120) -> 
     PIL image
     """
     models = list(examples[0].scores)
-    line, gap, head, column = 28, 26, 44, 132
+    line, gap, head, column = 28, 26, 44 if models else 0, 132
     blocks = [max(side, line * len(e.captions)) for e in examples]
     canvas = Image.new("RGB", (width, head + sum(blocks) + gap * len(blocks)), PAPER)
     draw = ImageDraw.Draw(canvas)
-    columns = [width - column * (len(models) - i) + column - 12 for i in range(len(models))]
+    edge = width - column * len(models)
+    columns = [edge + column * (i + 1) - 12 for i in range(len(models))]
     for model, right, colour in zip(models, columns, SERIES, strict=False):
         draw.text((right, head / 2), spoken(model), colour, _font(17), anchor="rm")
-    draw.text((side + 28, head / 2), "score of each caption on the picture", SOFT, _font(15), anchor="lm")
+    if models:
+        draw.text((side + 28, head / 2), "score of each caption on the picture", SOFT, _font(15), anchor="lm")
     top = head
     for example, height in zip(examples, blocks, strict=True):
         canvas.paste(_square(example.image, side), (0, top + (height - side) // 2))
         first = top + (height - line * len(example.captions)) // 2
         for row, caption in enumerate(example.captions):
             middle = first + line * row + line // 2
-            _caption(draw, example, row, (side + 28, middle), columns[0] - column - side - 28)
+            _caption(draw, example, row, (side + 28, middle), edge - side - 40)
             for model, right in zip(models, columns, strict=True):
                 _score(canvas, draw, example, model, row, (right, middle))
         top += height + gap // 2
@@ -178,8 +182,10 @@ def bars(values: Mapping[str, Mapping[str, float]], *, chance: float | None = No
         for m, model in enumerate(models):
             box = (left, top + m * thick, max(left + 1, x(values[model][name])), top + (m + 1) * thick - 2)
             draw.rectangle(box, SERIES[m % len(SERIES)])
-            draw.text((box[2] + 7, (box[1] + box[3]) / 2), f"{100 * values[model][name]:.1f}", INK, _font(14),
-                      anchor="lm")
+            label, after = f"{100 * values[model][name]:.1f}", box[2] + 7
+            if chance is not None and after - 4 < x(chance) < after + 34:
+                after = x(chance) + 5
+            draw.text((after, (box[1] + box[3]) / 2), label, INK, _font(14), anchor="lm")
     if chance is not None:
         _dashes(draw, (x(chance), head - 6), (x(chance), foot))
     return canvas
@@ -266,11 +272,11 @@ def changed_words(caption: str, edited: str) -> list[tuple[str, bool]]:
     >>> changed_words("a red cube on a ball", "a blue cube on a ball")[:3]
     [('a', False), ('blue', True), ('cube', False)]
     """
-    a, b = caption.split(), edited.split()
+    a, b = ([word.strip(",.") for word in text.split()] for text in (caption, edited))
     kept: set[int] = set()
     for block in difflib.SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks():
         kept.update(range(block.b, block.b + block.size))
-    return [(word, i not in kept) for i, word in enumerate(b)]
+    return [(word, i not in kept) for i, word in enumerate(edited.split())]
 
 
 def _font(size: int) -> Any:
@@ -302,7 +308,7 @@ def _score(canvas: Image.Image, draw: ImageDraw.ImageDraw, example: Example, mod
            at: tuple[float, float]) -> None:
     x, y = at
     wrong = row > 0 and example.wrong(model)[row - 1]
-    draw.text((x - 24, y), f"{example.scores[model][row]:.2f}", WRONG if wrong else INK, _font(16), anchor="rm")
+    draw.text((x - 24, y), f"{example.scores[model][row]:.3f}", WRONG if wrong else INK, _font(16), anchor="rm")
     if row == 0:
         return
     if wrong:

@@ -7,6 +7,7 @@ import numpy as np
 # vn_reason of csrc/vn_negative.h, and one that needs a tokenizer
 REASONS = ("", "EMPTY", "SAME", "REPEAT", "SYMMETRIC", "ABSENT", "TOKENS")
 VALID, EMPTY, SAME, REPEAT, SYMMETRIC, ABSENT, TOKENS = range(7)
+ASCII_MARKS = str.maketrans({c: " " for c in map(chr, range(128)) if not c.isalnum()})
 
 
 def key(text):
@@ -26,6 +27,8 @@ def key(text):
     >>> key("A  Dog, on a sofa!")
     'a dog on a sofa'
     """
+    if text.isascii():                      # the same, but fast: training asks for thousands a second
+        return " ".join(text.lower().translate(ASCII_MARKS).split())
     text = unicodedata.normalize("NFC", text).lower()
     return " ".join("".join(c if c.isalnum() else " " for c in text).split())
 
