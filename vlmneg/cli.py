@@ -114,8 +114,8 @@ def run_demo(given: argparse.Namespace) -> None:
     """The embedded demonstration."""
     from . import demo
 
-    result = demo.run(given.out, seed=given.seed)
-    _say(given, result, f"results are in {given.out}: open {os.path.join(given.out, 'report.html')}")
+    result = demo.run(given.out, seed=given.seed, progress=not given.json)
+    _say(given, result, f"{demo.table(result)}\n\nopen {os.path.join(given.out, 'report.html')} to see more")
 
 
 def run_train(given: argparse.Namespace) -> None:

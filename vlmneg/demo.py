@@ -229,7 +229,7 @@ class History:
         self.binding: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
 
 
-def _train(models: dict[str, Clip], data: Dataset, unseen: Any, folder: Path, seed: int, steps: int, history: History,
+def _train(models: dict[str, Clip], data: Any, unseen: Any, folder: Path, seed: int, steps: int, history: History,
            progress: bool) -> None:
     """Train all models side by side, a step of each at a time, so that an interruption leaves them equally far."""
     few = scenes(min(POINT_SCENES, len(unseen)), seed=unseen.seed, first=unseen.first)
@@ -246,7 +246,7 @@ def _train(models: dict[str, Clip], data: Dataset, unseen: Any, folder: Path, se
             for name, records in runs.items():
                 history.loss[name].append((step, next(records).loss))
             history.steps = step
-            bar.add(**{name: points[-1][1] for name, points in history.loss.items()})
+            bar.add(plain=history.loss["plain"][-1][1], negatives=history.loss["negatives"][-1][1])
             if step == steps or step % max(1, steps // POINTS) == 0:
                 found = {name: accuracies(model, few) for name, model in models.items()}
                 for name, values in found.items():
@@ -291,12 +291,9 @@ def _write(folder: Path, summary: dict[str, Any], history: History, examples: li
         show.curves({LABELS[n]: _smooth(p) for n, p in history.loss.items()}, title="training loss"),
         show.curves({LABELS[n]: p for n, p in history.binding.items()}, title="binding on held-out scenes", low=0.4,
                     high=1.0, chance=summary["chance"], percent=True)])
-    grid = [show.grid(examples)] if examples else []
-    pictures = {"accuracy.png": accuracy, "curves.png": curves}
-    if examples:
-        pictures["scenes.png"] = grid[0]
-        pictures["overview.png"] = show.stack([accuracy, show.grid(examples[:2])])
-    files = {name: show.png(image if name == "overview.png" else show.stack([image])) for name, image in pictures.items()}
+    pictures = {"accuracy.png": [accuracy], "scenes.png": [show.grid(examples)], "curves.png": [curves],
+                "overview.png": [accuracy, show.grid(examples[:2])]}
+    files = {name: show.png(show.stack(images)) for name, images in pictures.items()}
     files["report.html"] = _page(summary, files, model).encode()
     files["summary.json"] = (json.dumps(summary, indent=2) + "\n").encode()
     for name, content in files.items():
@@ -325,21 +322,21 @@ def _page(summary: Mapping[str, Any], files: Mapping[str, bytes], model: str) ->
         ("What they learned", [
             report.html_table(*_accuracy_cells(summary), means=("binding", "mean")),
             report.picture(files["accuracy.png"], "accuracy by edit, both models"),
-            report.paragraph(f"{s['held_out_scenes']} scenes that neither model saw. Right means that the picture's own "
-                             "caption scores above the caption after one edit; a tie is wrong. Binding is the mean of "
-                             "the three swaps. A figure is uncertain by about three points.", soft=True),
+            report.paragraph(f"{s['held_out_scenes']} scenes that neither model saw. Right means that the picture's "
+                             "own caption scores above the caption after one edit; a tie is wrong. Binding is the mean "
+                             "of the three swaps. A figure is uncertain by about three points.", soft=True),
             report.html_table(*_retrieval_cells(summary)),
             report.paragraph("Retrieval finds a picture's caption, or a caption's picture, among up to 500 held-out "
                              "scenes with different captions.", soft=True)]),
         ("What they say", [
             report.picture(files["scenes.png"], "scenes with their captions, negatives and scores"),
-            report.paragraph("The first held-out scenes that have every edit, not chosen by result. Scores are cosines; "
-                             "what the edit changed is coloured. A cross marks an edited caption that scores at least "
-                             "as high as the true one.", soft=True)] if "scenes.png" in files else []),
+            report.paragraph("The first held-out scenes that have every edit, not chosen by result. Scores are "
+                             "cosines; what the edit changed is coloured. A cross marks an edited caption that scores "
+                             "at least as high as the true one.", soft=True)]),
         ("How they got there", [
             report.picture(files["curves.png"], "loss and binding while training"),
-            report.paragraph("The losses aren't comparable: with negatives each picture has more captions to tell apart. "
-                             "Binding on the way is measured on a part of the held-out scenes.", soft=True)]),
+            report.paragraph("The losses aren't comparable: with negatives each picture has more captions to tell "
+                             "apart. Binding on the way is measured on a part of the held-out scenes.", soft=True)]),
         ("How it was done", [
             report.paragraph(f"Model: `{model}`. Same start weights, same {s['steps']} batches of {s['batch']} from "
                              f"{s['training_scenes']} scenes, same schedule (AdamW, {s['lr']:g}, warm-up, cosine). "

@@ -131,9 +131,9 @@ def grid(examples: Sequence[Example], *, side: int = 168, width: int = 1120) -> 
     for example, height in zip(examples, blocks, strict=True):
         canvas.paste(_square(example.image, side), (0, top + (height - side) // 2))
         first = top + (height - line * len(example.captions)) // 2
-        for row, caption in enumerate(example.captions):
+        for row in range(len(example.captions)):
             middle = first + line * row + line // 2
-            _caption(draw, example, row, (side + 28, middle), edge - side - 40)
+            _caption(draw, example, row, (side + 28, middle), edge - side - 56)
             for model, right in zip(models, columns, strict=True):
                 _score(canvas, draw, example, model, row, (right, middle))
         top += height + gap // 2
@@ -299,7 +299,11 @@ def _caption(draw: ImageDraw.ImageDraw, example: Example, row: int, at: tuple[fl
         words = changed_words(example.captions[0], example.captions[row])
     size = next((s for s in range(17, 10, -1) if _font(s).getlength(example.captions[row]) <= room), 10)
     font = _font(size)
+    end = x + room
     for word, new in words:
+        if x + font.getlength(word) > end:
+            draw.text((x, y), "...", INK, font, anchor="lm")
+            break
         draw.text((x, y), word, CHANGED if new else INK, font, anchor="lm")
         x += font.getlength(word + " ")
 
