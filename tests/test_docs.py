@@ -169,3 +169,10 @@ def test_python_blocks(page, tmp_path, monkeypatch):
         program = compile(block, str(page), "exec")
         if marked:
             exec(program, {"__name__": "__page__"})
+
+
+def test_readme_commands():
+    """The two commands that the README promises."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "python -m pip install . && vlmneg demo" in text
+    assert "python -m pip install -e '.[test]' && pytest" in text
