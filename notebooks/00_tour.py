@@ -59,7 +59,7 @@ models["plain"]
 # and `replace`, which edit the words themselves.
 
 # %%
-exact = vn.negatives.text.exact(k=1, kinds="relation_swap") + vn.negatives.text.exact(k=2)
+exact = vn.negatives.text.exact(k=5)
 made = (vn.negatives.text.swap(k=1) + vn.negatives.text.replace(k=2))(["a small red dog behind a green chair"], seed=0)
 for kind, caption in zip(made.kind[0], made.text[0]):
     print(f"{kind:15} {caption}")
