@@ -69,7 +69,7 @@ for kind, caption in zip(made.kind[0], made.text[0]):
 # captions that each picture has to refuse.
 
 # %%
-how = dict(batch=32, steps=1200, lr=1e-3, augment=False, seed=0)
+how = dict(batch=32, steps=1000, lr=1e-3, augment=False, seed=0)
 loss = {"plain": [], "with negatives": []}
 for record in vn.train(models["plain"], world, "infonce", **how):
     loss["plain"].append((record.step, record.loss))
