@@ -26,7 +26,7 @@ MAY = {
     "image": {"core", "image"},
     "scenes": {"core", "scenes"},
     "scores": {"core", "scores"},
-    "negatives": {"core", "negatives", "text", "vn_negative.h", "vn_registry.def"},
+    "negatives": {"core", "negatives", "text", "image", "vn_negative.h", "vn_picture.h", "vn_registry.def"},
     "model": {"core", "model", "vn_backend.h"},
 }
 CONTRACTS = {
@@ -34,6 +34,7 @@ CONTRACTS = {
     "vn_term.h": {"core", "vn_backend.h"},
     "vn_term_body.h": {"tiles/vn_term_loops.h"},
     "vn_negative.h": {"core", "text/vn_text.h"},
+    "vn_picture.h": {"core", "image/vn_paint.h"},
     "vn_registry.def": set(),
     "vn_levels.c": {"vn_backend.h"},
     "backend.c": {"vn_backend.h", "gemm/vn_gemm.h"},

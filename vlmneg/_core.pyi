@@ -148,6 +148,21 @@ def image_boxes(
     sizes: NDArray[int64], scale: NDArray[float64], ratio: NDArray[float64], seed: int, rows: NDArray[uint64], /
 ) -> tuple[NDArray[int64], NDArray[uint8]]: ...
 
+# image negatives
+def image_draw(
+    pictures: tuple[NDArray[uint8], ...],
+    objects: tuple[tuple[tuple[NDArray[uint8], int, int, int, int, int], ...], ...],
+    others: tuple[NDArray[uint8] | None, ...],
+    other_objects: tuple[tuple[tuple[NDArray[uint8], int, int, int, int, int], ...], ...],
+    rows: NDArray[uint64],
+    seed: int,
+    slots: tuple[tuple[int, ...], ...],
+    /,
+) -> tuple[
+    list[list[NDArray[uint8]]], list[list[NDArray[uint8]]], NDArray[uint8], NDArray[uint8], NDArray[int32]
+]: ...
+def image_listed() -> list[tuple[str, str, list[str], list[str], int]]: ...
+
 # losses
 @final
 class Loss:

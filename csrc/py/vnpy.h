@@ -21,6 +21,7 @@
 #define VNPY_FAMILIES(X) \
     X(core)              \
     X(image)             \
+    X(image_negatives)   \
     X(levels)            \
     X(loss)              \
     X(model)             \

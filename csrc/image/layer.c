@@ -1,0 +1,163 @@
+/* Soft masks, and painting through them.
+ *
+ * grown(p) = some mask pixel within grow of p, along each axis; alpha(p) = round(255 mean of grown over the square of
+ * 2 feather + 1 pixels around p), at least 1 where that mean is not 0. Squares are cut at the frame. */
+#include <string.h>
+
+#include "vn_paint.h"
+
+vn_box
+vn_box_grown(vn_box b, int64_t margin, int64_t H, int64_t W)
+{
+    int64_t top = VN_MAX(b.top - margin, 0), left = VN_MAX(b.left - margin, 0);
+    int64_t bottom = VN_MIN(b.top + b.height + margin, H), right = VN_MIN(b.left + b.width + margin, W);
+    return (vn_box){top, left, bottom - top, right - left};
+}
+
+vn_box
+vn_box_union(vn_box a, vn_box b)
+{
+    if (a.height == 0 || a.width == 0)
+        return b;
+    if (b.height == 0 || b.width == 0)
+        return a;
+    int64_t top = VN_MIN(a.top, b.top), left = VN_MIN(a.left, b.left);
+    int64_t bottom = VN_MAX(a.top + a.height, b.top + b.height), right = VN_MAX(a.left + a.width, b.left + b.width);
+    return (vn_box){top, left, bottom - top, right - left};
+}
+
+vn_mask
+vn_mask_of(const uint8_t *at, int64_t stride, vn_box placed, int64_t H, int64_t W)
+{
+    vn_mask m = {.at = at, .stride = stride, .kind = -1, .group = -1, .use = 1};
+    int64_t top = VN_MAX(-placed.top, 0), bottom = VN_MIN(placed.height, H - placed.top);
+    int64_t left = VN_MAX(-placed.left, 0), right = VN_MIN(placed.width, W - placed.left);
+    vn_box b = {bottom, right, top - 1, left - 1}; /* first and last row and column that hold something */
+    for (int64_t i = top; i < bottom; i++) {
+        const uint8_t *line = at + i * stride;
+        int64_t count = 0, first = left, last = right - 1;
+        for (int64_t j = left; j < right; j++)
+            count += line[j] != 0;
+        if (count == 0)
+            continue;
+        while (line[first] == 0)
+            first++;
+        while (line[last] == 0)
+            last--;
+        b = (vn_box){VN_MIN(b.top, i), VN_MIN(b.left, first), i, VN_MAX(b.width, last)};
+        m.area += count;
+    }
+    if (m.area > 0) {
+        m.at = at + b.top * stride + b.left;
+        m.box = (vn_box){placed.top + b.top, placed.left + b.left, b.height - b.top + 1, b.width - b.left + 1};
+    }
+    return m;
+}
+
+/* out (h,w): sum of in over the 2 r + 1 pixels around each, along rows; outside counts 0. */
+static void
+sum_rows(uint16_t *out, const uint16_t *in, int64_t h, int64_t w, int64_t r)
+{
+    for (int64_t i = 0; i < h; i++) {
+        const uint16_t *from = in + i * w;
+        int32_t sum = 0;
+        for (int64_t j = 0; j < VN_MIN(r, w); j++)
+            sum += from[j];
+        for (int64_t j = 0; j < w; j++) {
+            sum += j + r < w ? from[j + r] : 0;
+            sum -= j - r - 1 >= 0 ? from[j - r - 1] : 0;
+            out[i * w + j] = (uint16_t)sum;
+        }
+    }
+}
+
+/* The same along columns. */
+static void
+sum_columns(uint16_t *out, const uint16_t *in, int64_t h, int64_t w, int64_t r)
+{
+    memset(out, 0, (size_t)w * sizeof *out);
+    for (int64_t i = 0; i < VN_MIN(r + 1, h); i++)
+        for (int64_t j = 0; j < w; j++)
+            out[j] = (uint16_t)(out[j] + in[i * w + j]);
+    for (int64_t i = 1; i < h; i++) {
+        uint16_t *to = out + i * w;
+        memcpy(to, to - w, (size_t)w * sizeof *out);
+        for (int64_t j = 0; i + r < h && j < w; j++)
+            to[j] = (uint16_t)(to[j] + in[(i + r) * w + j]);
+        for (int64_t j = 0; i - r - 1 >= 0 && j < w; j++)
+            to[j] = (uint16_t)(to[j] - in[(i - r - 1) * w + j]);
+    }
+}
+
+/* How many of the 2 r + 1 pixels around i are in [0, n). */
+static int64_t
+inside(int64_t i, int64_t r, int64_t n)
+{
+    return VN_MIN(i + r, n - 1) - VN_MAX(i - r, 0) + 1;
+}
+
+vn_layer
+vn_layer_of(const vn_mask *mask, int64_t H, int64_t W, int64_t grow, int64_t feather, vn_arena *scratch)
+{
+    vn_layer layer = {vn_box_grown(mask->box, grow + feather, H, W), NULL};
+    int64_t h = layer.box.height, w = layer.box.width;
+    layer.alpha = vn_arena_take(scratch, (size_t)(h * w));
+    size_t mark = scratch->used;
+    uint16_t *a = vn_arena_take(scratch, (size_t)(h * w) * sizeof *a);
+    uint16_t *b = vn_arena_take(scratch, (size_t)(h * w) * sizeof *b);
+    memset(a, 0, (size_t)(h * w) * sizeof *a);
+    for (int64_t i = 0; i < mask->box.height; i++)
+        for (int64_t j = 0; j < mask->box.width; j++)
+            a[(i + mask->box.top - layer.box.top) * w + j + mask->box.left - layer.box.left] =
+                mask->at[i * mask->stride + j] != 0;
+    if (grow > 0) {
+        sum_rows(b, a, h, w, grow);
+        sum_columns(a, b, h, w, grow);
+        for (int64_t p = 0; p < h * w; p++)
+            a[p] = a[p] != 0;
+    }
+    sum_rows(b, a, h, w, feather);
+    sum_columns(a, b, h, w, feather);
+    for (int64_t i = 0; i < h; i++)
+        for (int64_t j = 0; j < w; j++) {
+            int64_t all = inside(i + layer.box.top, feather, H) * inside(j + layer.box.left, feather, W);
+            int64_t alpha = (255 * a[i * w + j] + all / 2) / all;
+            layer.alpha[i * w + j] = (uint8_t)VN_MAX(alpha, a[i * w + j] != 0);
+        }
+    scratch->used = mark;
+    return layer;
+}
+
+vn_layer
+vn_layer_all(int64_t H, int64_t W, vn_arena *scratch)
+{
+    vn_layer layer = {{0, 0, H, W}, vn_arena_take(scratch, (size_t)(H * W))};
+    memset(layer.alpha, 255, (size_t)(H * W));
+    return layer;
+}
+
+void
+vn_paint(vn_canvas *canvas, const vn_layer *layer, const uint8_t *rgb)
+{
+    vn_box b = layer->box;
+    for (int64_t i = 0; i < b.height; i++) {
+        const uint8_t *alpha = layer->alpha + i * b.width, *from = rgb + i * b.width * 3;
+        uint8_t *to = canvas->rgb + ((b.top + i) * canvas->W + b.left) * 3;
+        uint8_t *region = canvas->region + (b.top + i) * canvas->W + b.left;
+        for (int64_t j = 0; j < b.width; j++) {
+            int a = alpha[j];
+            for (int c = 0; c < 3; c++)
+                to[j * 3 + c] = (uint8_t)((to[j * 3 + c] * (255 - a) + from[j * 3 + c] * a + 127) / 255);
+            region[j] |= a != 0;
+        }
+    }
+    canvas->touched = vn_box_union(canvas->touched, b);
+}
+
+void
+vn_canvas_copy(uint8_t *out, const vn_canvas *canvas, vn_box box)
+{
+    for (int64_t i = 0; i < box.height; i++)
+        memcpy(out + i * box.width * 3, canvas->rgb + ((box.top + i) * canvas->W + box.left) * 3,
+               (size_t)box.width * 3);
+}
