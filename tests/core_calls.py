@@ -120,7 +120,7 @@ def calls():
         "Tokenizer.rows": lambda: (["abc", "été &amp; <end>"], 8, clean),
         "Tokenizer.pack": lambda: (["abc", "été &amp; <end>"], 8, clean),
         "text_draw": lambda: (SENTENCES, (("cats",), (), ()), ((), ("dogs",), ()), rows, 3,
-                              ((0, 65535, 0, 0), (1, 65535, 1, 1))),
+                              ((0, 65535, 0, 0), (1, 65535, 1, 1)), None, None),
         "text_words": lambda: (SENTENCES[0],),
         "text_listed": tuple,
         "text_lexicon": tuple,

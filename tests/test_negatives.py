@@ -15,6 +15,7 @@ import vlmneg as vn
 from vlmneg import _core
 from vlmneg.negatives import key, text
 from vlmneg.reference import negatives as twin
+from vlmneg.reference.text import key as twin_key
 
 CAPTIONS = [
     "A man riding a horse near a woman and a dog on the beach.",
@@ -38,16 +39,20 @@ MIX = text.swap(k=2) + text.replace(k=2)
 def both(captions, slots, avoid=None, taken=None, seed=0, rows=None):
     """What the core and the twin make, checked to be equal."""
     rows = np.arange(len(captions), dtype=np.uint64) if rows is None else rows
-    args = (tuple(captions), avoid, taken, rows, seed, tuple(slots))
-    texts, reasons, kinds = _core.text_draw(*args)
+    args = (tuple(captions), avoid, taken, rows, seed, tuple(slots), None, None)
+    texts, reasons, kinds, places, counts = _core.text_draw(*args)
     expected = twin.draw(*args, *TABLES)
     assert texts == expected[0]
     assert reasons.tolist() == expected[1]
     valid = reasons == 0
+    where = [[[tuple(p) for p in places[i, k, :counts[i, k]].tolist()] if valid[i, k] else []
+              for k in range(len(slots))] for i in range(len(captions))]
+    assert where == expected[3]
     assert (kinds[valid] == np.array(expected[2], np.uint8).reshape(kinds.shape)[valid]).all()
     return texts, reasons, kinds
 
 
+ROW, WORD = np.zeros(1, np.uint64), np.array([0, 1, ord('N'), -1], np.int32)
 TABLES = _core.text_listed(), _core.text_lexicon(), _core.text_keywords()
 SLOTS = [(0, 63, 0, 0), (0, 63, 0, 1), (1, 15, 0, 2), (1, 15, 0, 3), (1, 8, 1, 4), (0, 32, 0, 5), (1, 7, 0, 6)]
 
@@ -84,7 +89,7 @@ def test_any_unicode(captions):
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(max_codepoint=127)))
 def test_the_two_keys_agree_on_ascii(caption):
-    assert " ".join(twin.key(caption.encode())) == key(caption)
+    assert " ".join(twin_key(caption.encode())) == key(caption)
 
 
 def test_no_word_is_parted():
@@ -105,7 +110,7 @@ def check_rules(captions, r, avoid=None):
             made.encode()
             assert bool(reason) == (not valid)
             if not valid:
-                assert made == caption and kind in vn.negatives.names()
+                assert made == caption and kind in vn.negatives.names("text")
                 continue
             assert key(made) and key(made) not in seen
             seen.add(key(made))
@@ -316,7 +321,7 @@ def test_objects():
     assert MIX.k == 4 and MIX.kinds == ("swap", "swap", "replace", "replace")
     assert eval(repr(MIX), {"swap": text.swap, "replace": text.replace}) == MIX
     assert vn.negatives.get("replace", k=1, concept="size") == text.replace(k=1, concept="size")
-    assert set(vn.negatives.names()) == {"exact", *(name for name, *_ in _core.text_listed())}
+    assert set(vn.negatives.names("text")) >= {"exact", *(name for name, *_ in _core.text_listed())}
     shown = repr(MIX(CAPTIONS[:2]))
     assert CAPTIONS[1] in shown and "swap_" in shown
 
@@ -341,9 +346,17 @@ def test_objects():
     (lambda: text.swap(kinds="nouns"), ValueError, "adjective"),
     (lambda: text.replace(concept="shape"), ValueError, "color"),
     (lambda: text.replace(hardness="hard"), ValueError, "hardness"),
-    (lambda: vn.negatives.get("swop"), ValueError, "there are exact"),
-    (lambda: _core.text_draw(("a",), None, None, np.zeros(2, np.uint64), 0, ()), ValueError, "rows"),
-    (lambda: _core.text_draw(("a",), None, None, np.zeros(1, np.uint64), 0, ((9, 0, 0, 0),)), ValueError, "no text"),
+    (lambda: vn.negatives.get("swop"), ValueError, "text.exact"),
+    (lambda: _core.text_draw(("a",), None, None, np.zeros(2, np.uint64), 0, (), None, None), ValueError, "rows"),
+    (lambda: _core.text_draw(("a",), None, None, ROW, 0, ((99, 0, 0, 0),), None, None), ValueError, "no text"),
+    (lambda: _core.text_draw(("a",), None, None, ROW, 0, (), WORD[None], None), TypeError, "together"),
+    (lambda: _core.text_draw(("a",), None, None, ROW, 0, (), WORD[None], np.array([0, 2])), ValueError, "offsets"),
+    (lambda: _core.text_draw(("é",), None, None, ROW, 0, (), WORD[None], np.array([0, 1])), ValueError, "annotate"),
+    (lambda: _core.text_draw(("",), None, None, ROW, 0, (), WORD[None], np.array([0, 1])), ValueError, "annotate"),
+    (lambda: text.swap(k=2).one() and vn.negatives.mix(text.swap()), ValueError, "at least two"),
+    (lambda: vn.negatives.mix(text.swap(), text.replace() + text.swap()), TypeError, "single"),
+    (lambda: vn.negatives.mix(text.swap(), text.replace(), weights=(1, 0)), ValueError, "above 0"),
+    (lambda: vn.negatives.register("sound"), ValueError, "modality"),
 ])
 def test_errors(call, error, sentence):
     with pytest.raises(error, match=sentence):
@@ -375,3 +388,42 @@ def test_tables_are_sorted_and_consistent():
 ])
 def test_tagger(caption, classes):
     assert "".join(k for _, k, _ in _core.text_words(caption)) == classes
+
+
+def test_edits_say_what_was_changed_where():
+    for r in (MIX(CAPTIONS), vn.negatives.mix(text.swap(), text.replace(), k=3)(CAPTIONS)):
+        for i, caption in enumerate(CAPTIONS):
+            for k, made in enumerate(r.text[i]):
+                rebuilt, at = "", 0
+                for e in r.edits[i][k]:
+                    assert caption[e.start:e.stop] == e.old
+                    rebuilt += caption[at:e.start]
+                    assert len(rebuilt) == e.new_start
+                    rebuilt, at = rebuilt + e.new, e.stop
+                assert r.valid[i, k] == bool(r.edits[i][k])
+                if r.valid[i, k] and not caption[:1].isupper():     # a capital may move with the opening of the text
+                    assert rebuilt + caption[at:] == made
+
+
+def test_mix_takes_every_generator_and_falls_back():
+    swap, replace = text.swap(kinds="adjective"), text.replace(concept="color")
+    captions = [f"a big dog and the red car of a small man number {i}" for i in range(200)]
+    kinds = [row[0] for row in vn.negatives.mix(swap, replace, weights=(3, 1))(captions).kind]
+    assert 0.6 < kinds.count("swap_adjective") / 200 < 0.9 and kinds.count("replace_color") > 20
+    alone = vn.negatives.mix(swap, replace, weights=(1000, 1), k=2)(["a red ball"])
+    assert alone.valid.tolist() == [[1, 1]] and set(alone.kind[0]) == {"replace_color"}
+    assert alone.text[0][0] != alone.text[0][1]
+    all_rows = vn.negatives.mix(swap, replace, k=2)(captions)
+    assert [vn.negatives.mix(swap, replace, k=2)([c]).text[0] for c in captions[:9]] == all_rows.text[:9]
+
+
+def test_words_that_are_handed_in():
+    captions = ("a red dog", "two men")
+    words = np.array([[2, 5, ord("A"), -1], [6, 9, ord("N"), -1], [4, 7, ord("N"), -1]], np.int32)
+    offsets = np.array([0, 2, 3])
+    rows, slots = np.zeros(2, np.uint64), ((1, 1, 0, 0),)
+    texts, reasons, *_ = _core.text_draw(captions, None, None, rows, 0, slots, words, offsets)
+    assert reasons.tolist() == [[0], [1]] and texts[0][0].endswith(" dog")
+    words[0, 2] = ord("N")      # as a noun, "red" is still a colour word; as a determiner it isn't looked at
+    words[0, 2] = ord("D")
+    assert _core.text_draw(captions, None, None, rows, 0, slots, words, offsets)[1].tolist() == [[1], [1]]

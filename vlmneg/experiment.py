@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from . import data as datasets
-from . import losses
+from . import losses, negatives
 from .clip import Clip
 from .config import ClipConfig
-from .negatives import names, text
 from .runs import latest_checkpoint
 from .settings import RunSettings, SettingsError, as_json, check_keys
 from .tokenizer import Tokenizer
@@ -87,13 +86,32 @@ def make_objective(wanted: str | Mapping[str, Any] | list) -> Any:
 
 
 def make_negatives(wanted: list) -> Any:
-    """The negatives of a list of names or tables {name, k, ...}, in this order; None for an empty list."""
+    """The negatives of a list of names or tables {name, k, ...}, in this order; None for an empty list.
+
+    A table {mix = [tables with a weight], k} is a mix by weight.
+    """
     made: Any = None
     for entry in wanted:
-        name, options = _split({"name": entry} if isinstance(entry, str) else entry, "name", "negatives", names())
-        part = _call(getattr(text, name), options, f"negatives.{name}.")
+        part = _make_mix(entry) if isinstance(entry, Mapping) and "mix" in entry else _make_generator(entry)
         made = part if made is None else made + part
     return made
+
+
+def _make_generator(entry: str | Mapping[str, Any]) -> Any:
+    known = negatives.names()
+    short = {n.split(".", 1)[1]: n for n in reversed(known)}
+    name, options = _split({"name": entry} if isinstance(entry, str) else entry, "name", "negatives", [*short, *known])
+    return _call(negatives.find(name), options, f"negatives.{name}.")
+
+
+def _make_mix(table: Mapping[str, Any]) -> Any:
+    check_keys(table, ["mix", "k"], "negatives.")
+    entries = [{"name": e} if isinstance(e, str) else dict(e) for e in table["mix"]]
+    weights = [e.pop("weight", 1.0) for e in entries]
+    try:
+        return negatives.mix(*map(_make_generator, entries), weights=weights, k=table.get("k", 1))
+    except (ValueError, TypeError) as error:
+        raise SettingsError(f"negatives.mix: {error}") from None
 
 
 def make_model(table: Mapping[str, Any], data: Any, seed: int) -> Clip:

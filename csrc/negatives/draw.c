@@ -50,10 +50,11 @@ among(vn_span text, const vn_span *list, int64_t count)
 
 /* Whether what was drawn for slot (i,k) is a negative: the rules that need the rest of the row. */
 static vn_reason
-judge(const vn_text_job *job, const vn_sentence *in, const vn_text *out, int64_t i, int64_t k)
+judge(const vn_text_job *job, const vn_sentence *in, vn_span made, int64_t i, int64_t k)
 {
     int64_t room = in->text.bytes + VN_TEXT_GROWTH;
-    vn_span made = {out->text, out->bytes};
+    if (vn_key_empty(made))
+        return VN_EMPTY;
     if (vn_key_equal(made, in->text) || among(made, in->truth, in->truths))
         return VN_SAME;
     if (among(made, job->taken + job->taken_begin[i], job->taken_begin[i + 1] - job->taken_begin[i]))
@@ -67,35 +68,46 @@ judge(const vn_text_job *job, const vn_sentence *in, const vn_text *out, int64_t
 }
 
 static void
-draw_slot(const vn_text_job *job, const vn_sentence *in, int64_t i, int64_t k)
+draw_slot(const vn_text_job *job, const vn_sentence *in, vn_text *made, int64_t i, int64_t k)
 {
     const vn_text_slot *slot = &job->slot[k];
-    vn_text out = {job->text + job->at[i] + k * (in->text.bytes + VN_TEXT_GROWTH), 0, 0, 0};
+    int64_t at = i * job->K + k, room = in->text.bytes + VN_TEXT_GROWTH;
+    vn_span out = {job->text + job->at[i] + k * room, 0};
     vn_rng rng = {job->seed, job->row[i], slot->number << 16, slot->stream};
     vn_reason reason = VN_EMPTY;
     for (int draw = 0; draw < DRAWS; draw++) {
-        out.variants = 0;
-        reason = slot->maker->make(&out, in, slot->param, &rng);
-        if (reason == VN_VALID)
-            reason = judge(job, in, &out, i, k);
-        if (out.variants == 1 || (reason != VN_SAME && reason != VN_REPEAT && reason != VN_ABSENT))
+        made->edits = made->raw = made->kind = made->variants = 0;
+        reason = slot->maker->make(made, in, slot->param, &rng);
+        if (reason == VN_VALID) {
+            out.bytes = vn_text_apply(job->text + job->at[i] + k * room, room, job->place + at * VN_TEXT_PLACES,
+                                      &job->places[at], in, made);
+            reason = out.bytes < 0 ? VN_EMPTY : judge(job, in, out, i, k);
+        }
+        if (made->variants == 1 || (reason != VN_SAME && reason != VN_REPEAT && reason != VN_ABSENT))
             break;
     }
-    job->reason[i * job->K + k] = (uint8_t)reason;
-    job->kind[i * job->K + k] = (uint8_t)out.kind;
-    job->bytes[i * job->K + k] = out.bytes;
+    job->reason[at] = (uint8_t)reason;
+    job->kind[at] = (uint8_t)made->kind;
+    job->bytes[at] = VN_MAX(out.bytes, 0);
 }
 
 static void
 draw_row(const vn_text_job *job, int64_t i)
 {
     vn_word word[VN_MAX_WORDS];
+    vn_text made;
     const vn_span *truth = job->avoid + job->avoid_begin[i];
     vn_sentence in = {job->caption[i], word, 0, truth, job->avoid_begin[i + 1] - job->avoid_begin[i]};
-    int marked = holds(in.text, "<mask>") || holds(in.text, "###");
-    in.words = marked ? 0 : vn_words_tag(word, in.text); /* no words: nothing to edit */
+    if (!holds(in.text, "<mask>") && !holds(in.text, "###")) { /* no words: nothing to edit */
+        if (job->word != NULL) {
+            in.word = job->word + job->word_begin[i];
+            in.words = (int)(job->word_begin[i + 1] - job->word_begin[i]);
+        }
+        else
+            in.words = vn_words_tag(word, in.text);
+    }
     for (int64_t k = 0; k < job->K; k++)
-        draw_slot(job, &in, i, k);
+        draw_slot(job, &in, &made, i, k);
 }
 
 static void

@@ -1,7 +1,6 @@
-/* Text negatives of a batch, and what tests and displays want to see: words, the lexicon, the keywords. */
+/* Text negatives of a batch. */
 #include "vnpy.h"
 
-#include "../negatives/text/vn_keywords.h"
 #include "../vn_negative.h"
 
 /* The strings of a tuple, borrowed as UTF-8. */
@@ -141,8 +140,85 @@ lay_out(vn_text_job *job, int64_t *at)
     return -1;
 }
 
-/* text_draw(captions, avoid, taken, rows, seed, slots) -> texts, reasons (N,K) uint8, kinds (N,K) uint8.
- * Tuples, because others could change lists while the GIL is released. */
+/* Words handed in: whether they lie inside their captions, in order, and are of a known class. */
+static int
+words_fit(const vn_text_job *job)
+{
+    for (int64_t i = 0; i < job->N; i++) {
+        int64_t first = job->word_begin[i], end = job->word_begin[i + 1], from = 0;
+        const char *text = job->caption[i].text;
+        int64_t bytes = job->caption[i].bytes;
+        if (end - first < 0 || end - first > VN_MAX_WORDS || first < 0) {
+            PyErr_Format(PyExc_ValueError, "offsets[%lld] must be followed by at most %d more, got %lld and then %lld",
+                         (long long)i, VN_MAX_WORDS, (long long)first, (long long)end);
+            return -1;
+        }
+        for (int64_t w = first; w < end; w++) {
+            const vn_word *word = &job->word[w];
+            int inside = word->begin >= from && word->end > word->begin && word->end <= bytes &&
+                         (text[word->begin] & 0xC0) != 0x80 &&
+                         (word->end == bytes || (text[word->end] & 0xC0) != 0x80);
+            if (!inside || !vn_word_is(word->kind, "NVARPDCMXUT") || word->form < 0 || word->form > VN_MUTUAL ||
+                word->lemma < -1 || word->lemma >= vn_lexicon_size()) {
+                PyErr_Format(PyExc_ValueError, "words[%lld] doesn't fit captions[%lld]; annotate these captions again",
+                             (long long)w, (long long)i);
+                return -1;
+            }
+            from = word->end;
+        }
+    }
+    return 0;
+}
+
+_Static_assert(sizeof(vn_word) == 4 * sizeof(int32_t), "words are four integers");
+
+/* words (T,4) int32, the memory of T vn_word, and offsets (N+1) int64; or both None */
+static int
+annotations(vn_text_job *job, PyObject *words, PyObject *offsets)
+{
+    vnpy_axes axes = {0};
+    int ok = 1;
+    job->word = vnpy_in_or_none(words, "words", NPY_INT32, "T,4", &axes, &ok);
+    if (ok)
+        job->word_begin = vnpy_in_or_none(offsets, "offsets", NPY_INT64, "O", &axes, &ok);
+    if (!ok)
+        return -1;
+    if ((words == Py_None) != (offsets == Py_None)) {
+        PyErr_SetString(PyExc_TypeError, "words and offsets must be given together or both be None");
+        return -1;
+    }
+    if (words == Py_None)
+        return 0;
+    if (vnpy_size(&axes, 'O') != job->N + 1 || job->word_begin[0] != 0 ||
+        job->word_begin[job->N] != vnpy_size(&axes, 'T')) {
+        PyErr_Format(PyExc_ValueError, "offsets must hold N + 1 = %lld numbers from 0 to T = %lld",
+                     (long long)(job->N + 1), (long long)vnpy_size(&axes, 'T'));
+        return -1;
+    }
+    return words_fit(job);
+}
+
+/* The arrays that come back. */
+typedef struct results {
+    PyObject *reason, *kind, *place, *places;
+} results;
+
+static int
+make_results(results *out, vn_text_job *job, const vnpy_axes *axes)
+{
+    if ((out->reason = vnpy_out(NPY_UINT8, "N,K", axes)) == NULL ||
+        (out->kind = vnpy_out(NPY_UINT8, "N,K", axes)) == NULL ||
+        (out->place = vnpy_out(NPY_INT32, "N,K,8,4", axes)) == NULL ||
+        (out->places = vnpy_out(NPY_UINT8, "N,K", axes)) == NULL)
+        return -1;
+    job->reason = vnpy_data(out->reason), job->kind = vnpy_data(out->kind);
+    job->place = vnpy_data(out->place), job->places = vnpy_data(out->places);
+    return 0;
+}
+
+/* text_draw(captions, avoid, taken, rows, seed, slots, words, offsets) -> texts, reasons (N,K) uint8, kinds (N,K)
+ * uint8, places (N,K,8,4) int32, how many of them (N,K) uint8. Tuples, because others could change lists while the
+ * GIL is released. */
 static PyObject *
 text_draw(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
@@ -151,9 +227,10 @@ text_draw(PyObject *module, PyObject *const *args, Py_ssize_t n)
     vn_span *caption = NULL, *avoid = NULL, *taken = NULL;
     int64_t *avoid_begin = NULL, *taken_begin = NULL, *at = NULL;
     vn_text_slot *slot = NULL;
-    PyObject *reason = NULL, *kind = NULL, *text = NULL, *result = NULL;
+    results out = {NULL, NULL, NULL, NULL};
+    PyObject *text = NULL, *result = NULL;
     (void)module;
-    if (vnpy_count("text_draw", n, 6) < 0 || want_tuple(args[0], "captions") < 0 || want_tuple(args[5], "slots") < 0 ||
+    if (vnpy_count("text_draw", n, 8) < 0 || want_tuple(args[0], "captions") < 0 || want_tuple(args[5], "slots") < 0 ||
         (job.row = vnpy_in(args[3], "rows", NPY_UINT64, "N", &axes)) == NULL ||
         vnpy_uint64(args[4], "seed", &job.seed) < 0)
         return NULL;
@@ -173,108 +250,26 @@ text_draw(PyObject *module, PyObject *const *args, Py_ssize_t n)
     job.caption = caption;
     if (spans(args[0], "captions", caption) < 0 || spans_by_row(args[1], "avoid", job.N, &avoid, &avoid_begin) < 0 ||
         spans_by_row(args[2], "taken", job.N, &taken, &taken_begin) < 0 || slots(args[5], slot) < 0 ||
-        lay_out(&job, at) < 0 || (reason = vnpy_out(NPY_UINT8, "N,K", &axes)) == NULL ||
-        (kind = vnpy_out(NPY_UINT8, "N,K", &axes)) == NULL)
+        annotations(&job, args[6], args[7]) < 0 || lay_out(&job, at) < 0 || make_results(&out, &job, &axes) < 0)
         goto done;
     job.avoid = avoid, job.avoid_begin = avoid_begin;
     job.taken = taken, job.taken_begin = taken_begin;
     job.slot = slot;
-    job.reason = vnpy_data(reason), job.kind = vnpy_data(kind);
     Py_BEGIN_ALLOW_THREADS
     vn_text_draw(&job);
     Py_END_ALLOW_THREADS
     if ((text = texts(&job, args[0])) != NULL)
-        result = PyTuple_Pack(3, text, reason, kind);
+        result = PyTuple_Pack(5, text, out.reason, out.kind, out.place, out.places);
 done:
-    Py_XDECREF(text), Py_XDECREF(reason), Py_XDECREF(kind);
+    Py_XDECREF(text), Py_XDECREF(out.reason), Py_XDECREF(out.kind), Py_XDECREF(out.place), Py_XDECREF(out.places);
     PyMem_Free(caption), PyMem_Free(avoid), PyMem_Free(taken), PyMem_Free(avoid_begin), PyMem_Free(taken_begin);
     PyMem_Free(slot), PyMem_Free(at), PyMem_Free(job.text), PyMem_Free(job.bytes);
     return result;
 }
 
-static int
-append(PyObject *list, PyObject *item)
-{
-    int failed = item == NULL || PyList_Append(list, item) < 0;
-    Py_XDECREF(item);
-    return failed ? -1 : 0;
-}
-
-/* text_words(caption) -> [(word, class, form)] */
-static PyObject *
-text_words(PyObject *module, PyObject *caption)
-{
-    vn_word word[VN_MAX_WORDS];
-    vn_span text;
-    (void)module;
-    PyObject *one = PyTuple_Pack(1, caption);
-    int failed = one == NULL || spans(one, "caption", &text) < 0;
-    Py_XDECREF(one);
-    PyObject *list = failed ? NULL : PyList_New(0);
-    if (list == NULL)
-        return NULL;
-    int words = vn_words_tag(word, text);
-    for (int i = 0; i < words; i++)
-        if (append(list, Py_BuildValue("s#Ci", text.text + word[i].begin, (Py_ssize_t)(word[i].end - word[i].begin),
-                                       word[i].kind, word[i].form)) < 0)
-            Py_CLEAR(list);
-    return list;
-}
-
-/* text_listed() -> [(name, doc, kinds, stream)], the generators of the registry */
-static PyObject *
-text_listed(PyObject *module, PyObject *none)
-{
-    const vn_text_maker *maker;
-    uint32_t stream;
-    (void)module, (void)none;
-    PyObject *list = PyList_New(0);
-    for (int i = 0; list != NULL && (maker = vn_text_listed(i, &stream)) != NULL; i++) {
-        PyObject *kinds = PyList_New(0);
-        for (int k = 0; kinds != NULL && maker->kinds[k] != NULL; k++)
-            if (append(kinds, PyUnicode_FromString(maker->kinds[k])) < 0)
-                Py_CLEAR(kinds);
-        if (kinds == NULL || append(list, Py_BuildValue("ssNI", maker->name, maker->doc, kinds, stream)) < 0)
-            Py_CLEAR(list);
-    }
-    return list;
-}
-
-/* text_lexicon() -> [(text, classes, lemma, form)] */
-static PyObject *
-text_lexicon(PyObject *module, PyObject *none)
-{
-    (void)module, (void)none;
-    PyObject *list = PyList_New(0);
-    for (int64_t i = 0; list != NULL && i < vn_lexicon_size(); i++) {
-        const vn_entry *e = vn_lexicon_entry(i);
-        if (append(list, Py_BuildValue("sssi", e->text, e->kinds, e->lemma, e->form)) < 0)
-            Py_CLEAR(list);
-    }
-    return list;
-}
-
-/* text_keywords() -> [(text, concept, group, sense, form, target)] */
-static PyObject *
-text_keywords(PyObject *module, PyObject *none)
-{
-    (void)module, (void)none;
-    PyObject *list = PyList_New(0);
-    for (int64_t i = 0; list != NULL && i < vn_keywords_size(); i++) {
-        const vn_keyword *k = vn_keywords_entry(i);
-        if (append(list, Py_BuildValue("sissii", k->text, k->concept, k->group_name, k->sense, k->form, k->target)) < 0)
-            Py_CLEAR(list);
-    }
-    return list;
-}
-
 PyMethodDef vnpy_negatives_methods[] = {
     {"text_draw", (PyCFunction)(void (*)(void))text_draw, METH_FASTCALL,
-     "text_draw(captions, avoid, taken, rows, seed, slots) -> texts, reasons, kinds"},
-    {"text_words", text_words, METH_O, "text_words(caption) -> [(word, class, form)]"},
-    {"text_listed", text_listed, METH_NOARGS, "text_listed() -> [(name, doc, kinds, stream)]"},
-    {"text_lexicon", text_lexicon, METH_NOARGS, "text_lexicon() -> [(text, classes, lemma, form)]"},
-    {"text_keywords", text_keywords, METH_NOARGS, "text_keywords() -> [(text, concept, group, sense, form, target)]"},
+     "text_draw(captions, avoid, taken, rows, seed, slots, words, offsets) -> texts, reasons, kinds, places, counts"},
     {NULL, NULL, 0, NULL},
 };
 

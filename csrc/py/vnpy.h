@@ -30,7 +30,8 @@
     X(ops)               \
     X(scenes)            \
     X(scores)            \
-    X(text)
+    X(text)              \
+    X(wordlists)
 
 #define X(family)                                \
     extern PyMethodDef vnpy_##family##_methods[]; \

@@ -1,16 +1,43 @@
 """What all negatives share: checks of a call, the order of slots, sums, results."""
 
+import copy
 import functools
 import itertools
 import zlib
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from vlmneg import _core
-from vlmneg.negatives.rules import REASONS, VALID, check_tokens, check_unicode
+from vlmneg.negatives.rules import REASONS, VALID, check_tokens, check_unicode, differences
 
 MAX_K = 16
+STREAM_MIX = 20  # reserved in csrc/vn_registry.def
+PLACES = 8      # VN_TEXT_PLACES of csrc/vn_negative.h
+UNKNOWN = 255   # places of a negative that wasn't made in the core: found by comparing
+
+
+class Edit(NamedTuple):
+    """What was changed, where: characters start to stop of the caption, `old`, are `new` in the negative.
+
+    Parameters
+    ----------
+    start, stop : int
+        Characters of the caption.
+    old : str
+        What stood there.
+    new_start : int
+        Where the new text begins in the negative.
+    new : str
+        What stands there now.
+    """
+
+    start: int
+    stop: int
+    old: str
+    new_start: int
+    new: str
 
 
 @dataclass
@@ -29,6 +56,8 @@ class Result:
         "" where valid, else the rule that failed last: EMPTY, SAME, REPEAT, SYMMETRIC, ABSENT, TOKENS.
     captions : list of N str
         What the negatives were made from.
+    places : ndarray of shape (N, K, 8, 4), int32, and counts of shape (N, K), uint8
+        Edits in bytes, as the core reports them; `edits` reads them.
     """
 
     text: list
@@ -36,9 +65,28 @@ class Result:
     kind: list
     reason: list
     captions: list = field(repr=False)
+    places: tuple = field(repr=False)
 
     def __len__(self):
         return len(self.text)
+
+    @functools.cached_property
+    def edits(self):
+        """N lists of K tuples of `Edit`, in the order of the caption; () for a slot that isn't valid."""
+        return [[self._edits(i, k) if self.valid[i, k] else () for k in range(len(row))]
+                for i, row in enumerate(self.text)]
+
+    def _edits(self, i, k):
+        old, new = self.captions[i], self.text[i][k]
+        places, counts = self.places
+        if counts[i, k] == UNKNOWN:
+            spans = differences(old, new)
+        else:
+            spans = places[i, k, :counts[i, k]].tolist()
+            if not (old.isascii() and new.isascii()):
+                a, b = old.encode(), new.encode()
+                spans = [(*(len(a[:x].decode()) for x in s[:2]), *(len(b[:x].decode()) for x in s[2:])) for s in spans]
+        return tuple(Edit(a, b, old[a:b], c, new[c:d]) for a, b, c, d in spans)
 
     def __repr__(self):
         n, k = self.valid.shape
@@ -59,6 +107,20 @@ class Request:
     rows: np.ndarray  # (N,) uint64: visit * 2**32 + id
     avoid: tuple | None  # N tuples of str
     samples: list | None
+    words: np.ndarray | None    # (T,4) int32, the memory of vn_word, with the offsets of each caption's (N+1)
+    offsets: np.ndarray | None
+
+    def __getitem__(self, at):
+        """The same for the captions at these places."""
+        def chosen(values):
+            return None if values is None else type(values)(values[i] for i in at)
+        words = offsets = None
+        if self.words is not None:
+            pieces = [self.words[self.offsets[i]:self.offsets[i + 1]] for i in at]
+            words = np.concatenate([self.words[:0], *pieces])
+            offsets = np.cumsum([0, *map(len, pieces)])
+        return Request(chosen(self.captions), self.seed, self.rows[at], chosen(self.avoid), chosen(self.samples),
+                       words, offsets)
 
 
 def _strings(values, name):
@@ -133,6 +195,12 @@ class Negatives:
         """The generators whose slots follow one another."""
         return (self,)
 
+    def one(self):
+        """The same with a single slot."""
+        made = copy.copy(self)
+        made.parameters, made.k = {**self.parameters, "k": 1}, 1
+        return made
+
     @property
     def kinds(self):
         """Name of the generator of each slot."""
@@ -152,7 +220,8 @@ class Negatives:
     def __repr__(self):
         return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.parameters.items())})"
 
-    def __call__(self, captions, seed=0, *, visit=0, ids=None, avoid=None, samples=None, tokenizer=None):
+    def __call__(self, captions, seed=0, *, visit=0, ids=None, avoid=None, samples=None, tokenizer=None,
+                 annotations=None):
         """Negatives of captions: the same for the same caption, seed and visit, whatever else is in the batch.
 
         Parameters
@@ -170,6 +239,8 @@ class Negatives:
             Their captions are avoided too, and `exact` takes their negatives.
         tokenizer : callable from list of str to ndarray of shape (n, L), optional
             A negative whose ids are those of its caption, as when the edit lies behind the context, isn't valid then.
+        annotations : Annotations, optional
+            Words of the captions, as from `vlmneg.negatives.annotate`; without them the built-in tagger reads each.
 
         Returns
         -------
@@ -180,31 +251,32 @@ class Negatives:
         TypeError, ValueError
             When an argument isn't what is described here.
         """
-        request = self._request(captions, seed, visit, ids, avoid, samples)
+        request = self._request(captions, seed, visit, ids, avoid, samples, annotations)
         n = len(request.captions)
-        text, kind, code = [[] for _ in range(n)], [[] for _ in range(n)], np.zeros((n, 0), np.uint8)
+        made = Drawn([[] for _ in range(n)], [[] for _ in range(n)], np.zeros((n, 0), np.uint8),
+                     np.zeros((n, 0, PLACES, 4), np.int32), np.zeros((n, 0), np.uint8))
         for draw in self._steps():
-            taken = _valid_texts(text, code) if code.shape[1] else None
-            made = draw(request, taken, code.shape[1])
-            text, kind = _beside(text, made[0]), _beside(kind, made[1])
-            code = np.concatenate([code, made[2]], 1)
+            made = made.beside(draw(request, made.taken(), made.code.shape[1]))
+        text, kind, code = made.text, made.kind, made.code
         check_unicode(request, text, code)
         if tokenizer is not None:
             check_tokens(request, text, code, tokenizer)
         for i, k in np.argwhere(code).tolist():
             text[i][k], kind[i][k] = request.captions[i], self.kinds[k]
         reason = np.array(REASONS, object)[code].tolist()
-        return Result(text, (code == VALID).astype(np.uint8), kind, reason, list(request.captions))
+        return Result(text, (code == VALID).astype(np.uint8), kind, reason, list(request.captions),
+                      (made.places, made.counts))
 
     def _steps(self):
         """What draws the slots, in order; adjacent parts that the C core makes are one call."""
         steps = []
         for in_core, parts in itertools.groupby(self.parts, key=lambda p: hasattr(p, "slot")):
             parts = list(parts)
-            steps += [functools.partial(_draw_in_core, parts)] if in_core else [p.draw for p in parts]
+            steps += [functools.partial(_draw_in_core, parts)] if in_core else [
+                functools.partial(_draw_in_python, p) for p in parts]
         return steps
 
-    def _request(self, captions, seed, visit, ids, avoid, samples):
+    def _request(self, captions, seed, visit, ids, avoid, samples, annotations):
         captions = _strings(captions, "captions")
         if not captions:
             raise ValueError("captions is empty; at least one is needed")
@@ -220,7 +292,12 @@ class Negatives:
                     raise TypeError(f"samples[{i}] must be a vlmneg.data.Sample, got {type(s).__name__}")
             true = [row + tuple(s.captions) for row, s in zip(true, samples, strict=True)]
         known = avoid is not None or samples is not None
-        return Request(captions, seed, _rows(captions, visit, ids), tuple(true) if known else None, samples)
+        words = offsets = None
+        if annotations is not None:
+            found = annotations.of(captions)
+            words, offsets = found.words, found.offsets
+        return Request(captions, seed, _rows(captions, visit, ids), tuple(true) if known else None, samples,
+                       words, offsets)
 
 
 class Sum(Negatives):
@@ -241,20 +318,140 @@ class Sum(Negatives):
         return " + ".join(map(repr, self.parts))
 
 
-def _beside(left, right):
-    return [a + b for a, b in zip(left, right, strict=True)]
+class Mix(Negatives):
+    """Each slot is drawn from one of several generators; see `mix`."""
+
+    name = "mix"
+
+    def __init__(self, parts, weights, k):
+        super().__init__(parts=parts, weights=weights, k=k)
+
+    def __repr__(self):
+        parts = ", ".join(map(repr, self.parameters["parts"]))
+        return f"mix({parts}, weights={self.parameters['weights']}, k={self.k})"
+
+    def draw(self, request, taken, first):
+        """This part's slots: rows go to the generators they drew, those without a negative to their next ones."""
+        parts, weights = [p.one() for p in self.parameters["parts"]], np.array(self.parameters["weights"], float)
+        n = len(request.captions)
+        made = Drawn([[] for _ in range(n)], [[] for _ in range(n)], np.zeros((n, 0), np.uint8),
+                     np.zeros((n, 0, PLACES, 4), np.int32), np.zeros((n, 0), np.uint8))
+        for k in range(self.k):
+            earlier = [tuple(a) + tuple(b) for a, b in zip(taken or [()] * n, made.taken() or [()] * n, strict=True)]
+            order = np.array([self._order(request, i, first + k, weights) for i in range(n)])
+            slot, open_rows = None, np.arange(n)
+            for turn in range(len(parts)):
+                for j, part in enumerate(parts):
+                    at = open_rows[order[open_rows, turn] == j]
+                    if len(at):
+                        drawn = draw_part(part, request[at], tuple(earlier[i] for i in at), first + k)
+                        slot = drawn.spread(at, n) if slot is None else slot.filled(at, drawn)
+                open_rows = np.flatnonzero(slot.code[:, 0] != VALID)
+            made = made.beside(slot)
+        return made
+
+    @staticmethod
+    def _order(request, i, slot, weights):
+        """Numbers of the generators in the order of a draw by weight without replacement."""
+        u = [(_core.philox(request.seed, int(request.rows[i]), (slot << 16) + j, STREAM_MIX)[0] + 0.5) / 2**32
+             for j in range(len(weights))]
+        return np.argsort(-np.log(u) / weights, kind="stable")
 
 
-def _valid_texts(text, code):
-    rows = zip(text, code.tolist(), strict=True)
-    return tuple(tuple(t for t, c in zip(*row, strict=True) if c == VALID) for row in rows)
+def mix(*parts, weights=None, k=1):
+    """Each slot is drawn from one of several generators, by weight; one without a negative passes on to the others.
+
+    Parameters
+    ----------
+    *parts : Negatives
+        At least two, each a single generator; their own k doesn't count.
+    weights : sequence of float, optional
+        One a generator, above 0; None: all equal.
+    k : int in [1, 16]
+        Negatives a caption.
+
+    Returns
+    -------
+    Negatives
+
+    Examples
+    --------
+    >>> from vlmneg.negatives import text
+    >>> mixed = mix(text.swap(), text.replace(), weights=(1, 3), k=1)
+    >>> mixed(["a black dog on the red sofa of a white cat"], seed=2).text
+    [['a black dog on the red sofa of a blue cat']]
+    """
+    if len(parts) < 2:
+        raise ValueError(f"mix takes at least two generators, got {len(parts)}")
+    for p in parts:
+        if not isinstance(p, Negatives) or isinstance(p, (Sum, Mix)):
+            raise TypeError(f"mix takes single generators such as text.swap(), got {p!r}")
+    weights = (1,) * len(parts) if weights is None else tuple(weights)
+    if len(weights) != len(parts) or not all(isinstance(w, (int, float)) and 0 < w < float("inf") for w in weights):
+        raise ValueError(f"weights must be {len(parts)} numbers above 0, one a generator, got {weights}")
+    return Mix(tuple(parts), weights, k)
+
+
+@dataclass
+class Drawn:
+    """Slots of N rows as they are being made."""
+
+    text: list          # N lists of K str
+    kind: list          # N lists of K str
+    code: np.ndarray    # (N,K) uint8
+    places: np.ndarray  # (N,K,8,4) int32
+    counts: np.ndarray  # (N,K) uint8
+
+    def taken(self):
+        """Each row's valid negatives; None before the first slot."""
+        if not self.code.shape[1]:
+            return None
+        rows = zip(self.text, self.code.tolist(), strict=True)
+        return tuple(tuple(t for t, c in zip(*row, strict=True) if c == VALID) for row in rows)
+
+    def beside(self, other):
+        """These slots, then the other's."""
+        return Drawn([a + b for a, b in zip(self.text, other.text, strict=True)],
+                     [a + b for a, b in zip(self.kind, other.kind, strict=True)],
+                     *(np.concatenate([getattr(self, f), getattr(other, f)], 1) for f in ("code", "places", "counts")))
+
+    def spread(self, at, n):
+        """Slots of n rows, of which those at these places are filled."""
+        k = self.code.shape[1]
+        made = Drawn([[""] * k for _ in range(n)], [[""] * k for _ in range(n)], np.ones((n, k), np.uint8),
+                     np.zeros((n, k, PLACES, 4), np.int32), np.zeros((n, k), np.uint8))
+        return made.filled(at, self)
+
+    def filled(self, at, other):
+        """The other's rows put in at these places."""
+        for i, text, kind in zip(at, other.text, other.kind, strict=True):
+            self.text[i], self.kind[i] = list(text), list(kind)
+        for f in ("code", "places", "counts"):
+            getattr(self, f)[at] = getattr(other, f)
+        return self
+
+
+def draw_part(part, request, taken, first):
+    """One generator's slots."""
+    return _draw_in_core([part], request, taken, first) if hasattr(part, "slot") else _draw_in_python(
+        part, request, taken, first)
+
+
+def _draw_in_python(part, request, taken, first):
+    made = part.draw(request, taken, first)
+    if isinstance(made, Drawn):
+        return made
+    text, kind, code = made
+    n, k = code.shape
+    return Drawn(text, kind, code, np.zeros((n, k, PLACES, 4), np.int32), np.full((n, k), UNKNOWN, np.uint8))
 
 
 def _draw_in_core(parts, request, taken, first):
-    """Texts, kinds and codes of adjacent parts, in one call."""
+    """Slots of adjacent parts, in one call."""
     listed = {name: (i, kinds) for i, (name, _, kinds, _) in enumerate(_core.text_listed())}
     made_by = [p for p in parts for _ in range(p.k)]
     slots = tuple((listed[p.name][0], *p.slot(), first + k) for k, p in enumerate(made_by))
-    text, code, edit = _core.text_draw(request.captions, request.avoid, taken, request.rows, request.seed, slots)
+    text, code, edit, places, counts = _core.text_draw(
+        request.captions, request.avoid, taken, request.rows, request.seed, slots, request.words, request.offsets)
     columns = [np.array(listed[p.name][1], object)[edit[:, k]] for k, p in enumerate(made_by)]
-    return text, np.stack(columns, 1).tolist(), code
+    return Drawn(text, np.stack(columns, 1).tolist(), code, places, counts)

@@ -1,5 +1,7 @@
 """When a negative is valid: what the C core leaves to Unicode and to the tokenizer."""
 
+import difflib
+import re
 import unicodedata
 
 import numpy as np
@@ -61,3 +63,25 @@ def check_tokens(request, text, code, tokenizer):
     own = np.asarray(tokenizer(list(request.captions)))
     made = np.asarray(tokenizer([t for row in text for t in row])).reshape(n, k, -1)
     code[(code == VALID) & (made == own[:, None]).all(2)] = TOKENS
+
+
+def differences(old, new):
+    """Where two texts differ, by whole words: tuples (start, stop) in old, (start, stop) in new.
+
+    Examples
+    --------
+    >>> differences("a red dog", "a big blue dog")
+    [(2, 5, 2, 10)]
+    """
+    a, b = (re.findall(r"\w+|\W", text) for text in (old, new))
+    at, to = (np.cumsum([0, *map(len, pieces)]).tolist() for pieces in (a, b))
+    spans = [(at[i], at[j], to[k], to[m]) for tag, i, j, k, m in
+             difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes() if tag != "equal"]
+    joined = spans[:1]
+    for s in spans[1:]:         # edits that only a blank parts are one
+        last = joined[-1]
+        if old[last[1]:s[0]].isspace():
+            joined[-1] = (last[0], s[1], last[2], s[3])
+        else:
+            joined.append(s)
+    return joined

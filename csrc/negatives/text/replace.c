@@ -44,28 +44,6 @@ typedef struct found {
     int meant; /* 0: its neighbours say that another sense is meant */
 } found;
 
-static int
-is(int kind, const char *set)
-{
-    return kind != 0 && strchr(set, kind) != NULL;
-}
-
-static int
-joined(const vn_sentence *in, int i)
-{
-    return vn_words_joined(in->text.text, in->word, in->words, i);
-}
-
-static int
-reads(const vn_sentence *in, int i, const char *text)
-{
-    if (i < 0 || i >= in->words)
-        return 0;
-    vn_span a = {in->text.text + in->word[i].begin, in->word[i].end - in->word[i].begin};
-    vn_span b = {text, (int64_t)strlen(text)};
-    return vn_key_equal(a, b);
-}
-
 /* Whether the words from i on are the keyword; the last of them, or -1. Words are parted by one blank. */
 static int
 match(const vn_sentence *in, int i, const char *text)
@@ -113,7 +91,7 @@ static int
 upright(const vn_sentence *in, int i)
 {
     int noun = -1;
-    for (int j = i + 1; joined(in, j) && is(in->word[j].kind, "AN"); j++)
+    for (int j = i + 1; vn_sentence_joined(in, j) && vn_word_is(in->word[j].kind, "AN"); j++)
         if (in->word[j].kind == 'N')
             noun = j;
     for (int j = i - 1; j >= 0 && noun < 0; j--)
@@ -128,20 +106,20 @@ meant(const vn_sentence *in, const found *f)
 {
     const vn_keyword *k = &table[f->begin];
     int kind = in->word[f->last].kind;
-    int left = joined(in, f->first) ? in->word[f->first - 1].kind : 0;
-    int right = joined(in, f->last + 1) ? in->word[f->last + 1].kind : 0;
+    int left = vn_sentence_joined(in, f->first) ? in->word[f->first - 1].kind : 0;
+    int right = vn_sentence_joined(in, f->last + 1) ? in->word[f->last + 1].kind : 0;
     switch (k->concept) {
     case COLOR: return 1;
-    case SIZE: return kind == 'A' && !reads(in, f->last + 1, "bit");
+    case SIZE: return kind == 'A' && !vn_sentence_reads(in, f->last + 1, "bit");
     case OBJECT: return kind == 'N' && right != 'N';
     }
     switch (k->group) {
-    case LEFT: return right == 'N' || (is(left, "DPA") && !is(right, "PR"));
-    case TOP: return is(left, "DP") && kind != 'R';
+    case LEFT: return right == 'N' || (vn_word_is(left, "DPA") && !vn_word_is(right, "PR"));
+    case TOP: return vn_word_is(left, "DP") && kind != 'R';
     case UPPER: return kind == 'A';
     case NEAR: return f->last > f->first || kind == 'P';
-    case ABOVE: return kind == 'P' && right != 'M' && !reads(in, f->first - 1, "all");
-    case FRONT: return !reads(in, f->first - 1, "from");
+    case ABOVE: return kind == 'P' && right != 'M' && !vn_sentence_reads(in, f->first - 1, "all");
+    case FRONT: return !vn_sentence_reads(in, f->first - 1, "from");
     }
     return 1;
 }
@@ -153,7 +131,7 @@ search(found *list, const vn_sentence *in)
     int count = 0;
     for (int i = 0; i < in->words; i++) {
         found f = {i, -1, 0, 0, 0, 0};
-        if (is(in->word[i].kind, "DXUCTM")) /* no keyword starts with one of these */
+        if (vn_word_is(in->word[i].kind, "DXUCTM")) /* no keyword starts with one of these */
             continue;
         const char *word = in->text.text + in->word[i].begin;
         int bytes = in->word[i].end - in->word[i].begin;
@@ -167,8 +145,10 @@ search(found *list, const vn_sentence *in)
         if (f.last < 0)
             continue;
         /* orange: a colour before a noun, else the fruit */
-        if (f.end - f.begin == 2 && table[f.begin].concept == COLOR)
-            f.begin += !(joined(in, f.last + 1) && is(in->word[f.last + 1].kind, "NA")), f.end = f.begin + 1;
+        if (f.end - f.begin == 2 && table[f.begin].concept == COLOR) {
+            f.begin += !(vn_sentence_joined(in, f.last + 1) && vn_word_is(in->word[f.last + 1].kind, "NA"));
+            f.end = f.begin + 1;
+        }
         f.form = table[f.begin].form == VN_EITHER ? in->word[f.last].form : table[f.begin].form;
         f.meant = meant(in, &f);
         /* short: the opposite of tall, or long */
@@ -223,45 +203,6 @@ mentioned(const vn_keyword *t, const vn_sentence *in)
     return 0;
 }
 
-static void
-put(vn_text *out, const char *text, int64_t bytes)
-{
-    memcpy(out->text + out->bytes, text, (size_t)bytes);
-    out->bytes += bytes;
-}
-
-static int
-capital(char c)
-{
-    return c >= 'A' && c <= 'Z';
-}
-
-static void
-write(vn_text *out, const vn_sentence *in, const found *f, const char *target)
-{
-    const char *text = in->text.text;
-    int32_t begin = in->word[f->first].begin, end = in->word[f->last].end, from = begin;
-    int64_t bytes = (int64_t)strlen(target);
-    int first = capital(text[begin]), all = first && end > begin + 1 && capital(text[begin + 1]);
-    out->bytes = 0;
-    if (joined(in, f->first) && (in->word[f->first - 1].form == VN_A || in->word[f->first - 1].form == VN_AN)) {
-        from = in->word[f->first - 1].begin;
-        put(out, text, from + 1);
-        if (vn_words_vowel(target, bytes))
-            put(out, all ? "N" : "n", 1);
-        from = in->word[f->first - 1].end;
-        put(out, text + from, begin - from);
-    }
-    else
-        put(out, text, begin);
-    char *p = out->text + out->bytes;
-    put(out, target, bytes);
-    for (int64_t i = 0; i < bytes; i++)
-        if ((all || (first && i == 0)) && p[i] >= 'a' && p[i] <= 'z')
-            p[i] = (char)(p[i] - 32);
-    put(out, text + end, in->text.bytes - end);
-}
-
 /* param[0]: bits of the concepts that may be drawn; param[1]: 1: objects of any group */
 static vn_reason
 make(vn_text *out, const vn_sentence *in, const int32_t *param, vn_rng *rng)
@@ -289,7 +230,8 @@ make(vn_text *out, const vn_sentence *in, const int32_t *param, vn_rng *rng)
     int at = 0;
     while (!fits(&table[at], &list[i], list, count, param[1]) || pick-- > 0)
         at++;
-    write(out, in, &list[i], table[at].text);
+    vn_span target = {table[at].text, (int64_t)strlen(table[at].text)};
+    vn_text_put(out, in, list[i].first, list[i].last, target);
     return mentioned(&table[at], in) ? VN_ABSENT : VN_VALID;
 }
 

@@ -23,30 +23,11 @@ typedef struct spans {
     int count;
 } spans;
 
-static int
-is(int kind, const char *set)
-{
-    return strchr(set, kind) != NULL;
-}
-
-static vn_span
-part(const vn_sentence *in, int first, int last)
-{
-    vn_span s = {in->text.text + in->word[first].begin, in->word[last].end - in->word[first].begin};
-    return s;
-}
-
-static int
-joined(const vn_sentence *in, int i)
-{
-    return vn_words_joined(in->text.text, in->word, in->words, i);
-}
-
 /* a noun before "of" measures ("a cup of tea") and stays where it is */
 static int
 measures(const vn_sentence *in, int i)
 {
-    return joined(in, i + 1) && in->word[i + 1].form == VN_OF;
+    return vn_sentence_joined(in, i + 1) && in->word[i + 1].form == VN_OF;
 }
 
 static void
@@ -61,9 +42,9 @@ static int
 leans(const vn_sentence *in, int i)
 {
     int adjective = in->word[i].kind == 'A', j = i + 1;
-    if (adjective && joined(in, j) && in->word[j].kind == 'C' && in->word[j].form == VN_MUTUAL)
+    if (adjective && vn_sentence_joined(in, j) && in->word[j].kind == 'C' && in->word[j].form == VN_MUTUAL)
         j++;
-    return joined(in, j) && is(in->word[j].kind, adjective ? "AN" : "N");
+    return vn_sentence_joined(in, j) && vn_word_is(in->word[j].kind, adjective ? "AN" : "N");
 }
 
 /* One word; nouns and adjectives that lean on a noun change places among themselves. */
@@ -85,12 +66,12 @@ find_phrases(spans *s, const vn_sentence *in)
 {
     for (int i = 0; i < in->words;) {
         int last = -1, j = i;
-        if (is(in->word[i].kind, "DMAN"))
+        if (vn_word_is(in->word[i].kind, "DMAN"))
             do {
                 if (in->word[j].kind == 'N')
                     last = j;
                 j++;
-            } while (joined(in, j) && is(in->word[j].kind, "MAN"));
+            } while (vn_sentence_joined(in, j) && vn_word_is(in->word[j].kind, "MAN"));
         if (last >= i + 2 && !measures(in, last))
             add(s, i, last, in->word[last].form);
         i = VN_MAX(last + 1, i + 1);
@@ -103,12 +84,12 @@ find_verbs(spans *s, const vn_sentence *in)
 {
     for (int i = 0; i < in->words;) {
         int last = -1, j = i;
-        if (is(in->word[i].kind, "XV"))
+        if (vn_word_is(in->word[i].kind, "XV"))
             do {
                 if (in->word[j].kind == 'V')
                     last = j;
                 j++;
-            } while (joined(in, j) && (in->word[j].kind == 'V' || (in->word[j].kind == 'X' && last < 0) ||
+            } while (vn_sentence_joined(in, j) && (in->word[j].kind == 'V' || (in->word[j].kind == 'X' && last < 0) ||
                                        (in->word[j].kind == 'R' && last < 0)));
         if (last >= 0)
             add(s, i, last, in->word[i].kind == 'X' ? 255 : in->word[i].form);
@@ -120,8 +101,8 @@ find_verbs(spans *s, const vn_sentence *in)
 static int
 article_fits(const vn_sentence *in, int at, int first)
 {
-    vn_span s = part(in, first, first);
-    int form = joined(in, at) ? in->word[at - 1].form : VN_BASE;
+    vn_span s = vn_sentence_part(in, first, first);
+    int form = vn_sentence_joined(in, at) ? in->word[at - 1].form : VN_BASE;
     return (form != VN_A && form != VN_AN) || vn_words_vowel(s.text, s.bytes) == (form == VN_AN);
 }
 
@@ -132,7 +113,7 @@ symmetric(const vn_sentence *in, span a, span b, int class)
 {
     const char *others = class == PHRASE || class == NOUN || class == PLURAL ? "DN" : "";
     for (int i = a.last + 1; i < b.first; i++)
-        if (in->word[i].form != VN_MUTUAL && !is(in->word[i].kind, others))
+        if (in->word[i].form != VN_MUTUAL && !vn_word_is(in->word[i].kind, others))
             return 0;
     return 1;
 }
@@ -140,53 +121,12 @@ symmetric(const vn_sentence *in, span a, span b, int class)
 static vn_reason
 fits(const vn_sentence *in, span a, span b, int class)
 {
-    if (vn_key_equal(part(in, a.first, a.last), part(in, b.first, b.last)))
+    if (vn_key_equal(vn_sentence_part(in, a.first, a.last), vn_sentence_part(in, b.first, b.last)))
         return VN_EMPTY;
     if (symmetric(in, a, b, class))
         return VN_SYMMETRIC;
     int agree = a.form == b.form && article_fits(in, a.first, b.first) && article_fits(in, b.first, a.first);
     return agree ? VN_VALID : VN_EMPTY;
-}
-
-/* 1 when the text opens with a capital that is there because it opens the text */
-static int
-opens(const vn_sentence *in)
-{
-    const char *p = in->text.text + in->word[0].begin, *end = in->text.text + in->text.bytes;
-    if (*p < 'A' || *p > 'Z')
-        return 0;
-    for (p++; p < end && (vn_text_letter(p, end) == 0 || (*p >= '0' && *p <= '9')); p += vn_text_step(p, end))
-        ;
-    return p < end && *p >= 'a' && *p <= 'z';
-}
-
-static void
-put(vn_text *out, const char *text, int64_t bytes)
-{
-    memcpy(out->text + out->bytes, text, (size_t)bytes);
-    out->bytes += bytes;
-}
-
-static void
-exchange(vn_text *out, const vn_sentence *in, span a, span b)
-{
-    const vn_word *w = in->word;
-    vn_span one = part(in, a.first, a.last), two = part(in, b.first, b.last);
-    int capital = a.first == 0 && opens(in);
-    out->bytes = 0;
-    put(out, in->text.text, w[a.first].begin);
-    char *front = out->text + out->bytes;
-    put(out, two.text, two.bytes);
-    put(out, in->text.text + w[a.last].end, w[b.first].begin - w[a.last].end);
-    char *back = out->text + out->bytes;
-    put(out, one.text, one.bytes);
-    put(out, in->text.text + w[b.last].end, in->text.bytes - w[b.last].end);
-    if (capital) {
-        if (w[0].lemma >= 0) /* an unknown word may be a name */
-            *back = (char)(*back + 32);
-        if (*front >= 'a' && *front <= 'z')
-            *front = (char)(*front - 32);
-    }
 }
 
 /* param[0]: bits of the classes that may be drawn */
@@ -226,7 +166,8 @@ make(vn_text *out, const vn_sentence *in, const int32_t *param, vn_rng *rng)
     while (fits(in, s->span[i], s->span[j], out->kind) != VN_VALID || pick-- > 0)
         if (++j == s->count) /* the pairs in order */
             i++, j = i + 1;
-    exchange(out, in, s->span[i], s->span[j]);
+    vn_text_put(out, in, s->span[i].first, s->span[i].last, vn_sentence_part(in, s->span[j].first, s->span[j].last));
+    vn_text_put(out, in, s->span[j].first, s->span[j].last, vn_sentence_part(in, s->span[i].first, s->span[i].last));
     return VN_VALID;
 }
 

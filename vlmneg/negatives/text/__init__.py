@@ -1,0 +1,7 @@
+"""Negatives made of words: one generator a file."""
+
+from vlmneg.negatives.text.exact import exact
+from vlmneg.negatives.text.replace import replace
+from vlmneg.negatives.text.swap import swap
+
+__all__ = ["exact", "replace", "swap"]

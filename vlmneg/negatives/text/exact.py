@@ -1,0 +1,75 @@
+"""Negatives that come with the data."""
+
+import numpy as np
+
+from vlmneg import _core
+from vlmneg.negatives.base import Negatives
+from vlmneg.negatives.rules import EMPTY, VALID, judge, key
+
+STREAM_EXACT = 19  # reserved in csrc/vn_registry.def
+
+
+class exact(Negatives):
+    """Negatives that come with the data: k of a sample's, drawn without replacement, others at each visit.
+
+    Parameters
+    ----------
+    k : int in [1, 16]
+        Negatives a caption; where a sample has fewer, the remaining slots aren't valid.
+    kinds : None, str or tuple of str
+        Kinds of edit to draw from; None: all.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Sample
+    >>> s = Sample(captions=("a red cube",), negatives=(("color", "a blue cube"), ("shape", "a red ball")))
+    >>> exact(k=1, kinds="shape")(["a red cube"], samples=[s]).text
+    [['a red ball']]
+    """
+
+    name = "exact"
+
+    def __init__(self, *, k=3, kinds=None):
+        super().__init__(k=k, kinds=kinds)
+        if kinds is not None and not isinstance(kinds, (str, tuple, list)):
+            raise TypeError(f"kinds must be None, a name or several, got {type(kinds).__name__}")
+
+    def draw(self, request, taken, first):
+        """This part's slots.
+
+        Parameters
+        ----------
+        request : Request
+            Captions, what is true of their images, random rows.
+        taken : list of N lists of str
+            Each row's negatives so far.
+        first : int
+            This part's first slot.
+
+        Returns
+        -------
+        text, kind : list of N lists of k str
+        code : ndarray of shape (N, k), uint8
+        """
+        if request.samples is None:
+            raise ValueError("exact takes its negatives from samples; give samples=, one a caption")
+        rows = [self._row(request, i, taken[i] if taken else (), first) for i in range(len(request.captions))]
+        text, kind, code = zip(*rows, strict=True)
+        return list(text), list(kind), np.array(code, np.uint8)
+
+    def _row(self, request, i, taken, first):
+        kinds = self.parameters["kinds"]
+        kinds = (kinds,) if isinstance(kinds, str) else kinds
+        pool = [n for n in request.samples[i].negatives if kinds is None or n[0] in kinds]
+        true, seen = set(map(key, (request.captions[i], *request.avoid[i]))), set(map(key, taken))
+        text, kind, code = [""] * self.k, [""] * self.k, [EMPTY] * self.k
+        for k in range(self.k):
+            draw = (first + k) << 16
+            while pool and code[k] != VALID:
+                word = _core.philox(request.seed, int(request.rows[i]), draw, STREAM_EXACT)[0]
+                draw += 1
+                kind[k], text[k] = pool.pop(word * len(pool) >> 32)
+                says = key(text[k])
+                code[k] = judge(says, true, seen)
+                seen.add(says)
+        return text, kind, code

@@ -1,0 +1,40 @@
+"""Exchanged spans."""
+
+from vlmneg.negatives.base import Negatives
+from vlmneg.negatives.text.choice import bits
+
+
+class swap(Negatives):
+    """Two spans of one class exchange places: no word is lost or added.
+
+    Classes are noun phrases of more than two words, verb phrases, singular nouns, plural nouns, adverbs and
+    adjectives. Exchanges that would break a/an, number or verb form aren't made, nor those that change no meaning
+    ("a cat and a dog").
+
+    Parameters
+    ----------
+    k : int in [1, 16]
+        Negatives a caption.
+    kinds : None, str or tuple of str
+        Classes to use, of "phrase", "verb", "noun", "plural", "adverb", "adjective"; None: all.
+
+    References
+    ----------
+    Yuksekgonul et al., When and why vision-language models behave like bags-of-words. ICLR 2023, arXiv:2210.01936.
+
+    Examples
+    --------
+    >>> swap(k=1, kinds="adjective")(["A black dog sits next to a white cat."]).text
+    [['A white dog sits next to a black cat.']]
+    """
+
+    name = "swap"
+    CLASSES = ("phrase", "verb", "noun", "plural", "adverb", "adjective")
+
+    def __init__(self, *, k=2, kinds=None):
+        super().__init__(k=k, kinds=kinds)
+        self.slot()
+
+    def slot(self):
+        """Parameters of a slot, as the C core wants them."""
+        return bits(self.parameters["kinds"], self.CLASSES, "kinds"), 0
