@@ -1,4 +1,4 @@
-/* Pictures: Pillow's bicubic resize bit for bit, CLIP's tensor, random boxes for training. */
+/* Pictures: Pillow's bicubic resize bit for bit, CLIP's tensor, random boxes for training, masks of objects. */
 #ifndef VN_IMAGE_H
 #define VN_IMAGE_H
 
@@ -37,5 +37,12 @@ void vn_picture_tensor(float *out, const vn_picture *in, const vn_window *part, 
 vn_box vn_box_draw(int64_t H, int64_t W, const double scale[2], const double ratio[2], uint64_t seed, uint64_t row);
 /* Whether that row is mirrored: one in two. */
 int vn_mirror_draw(uint64_t seed, uint64_t row);
+
+/* Adds a polygon to mask (H,W), 1 inside; point (points,2): x, y, finite, at most 2^20 off. */
+void vn_mask_polygon(uint8_t *mask, int64_t H, int64_t W, const double *point, int64_t points);
+/* Adds runs of 0s and 1s in turn, down the columns; they end inside the mask. */
+void vn_mask_runs(uint8_t *mask, int64_t H, int64_t W, const int64_t *run, int64_t runs);
+/* run (bytes) gets the runs that are packed in text. */
+vn_status vn_mask_unpack(int64_t *run, int64_t *runs, const char *text, int64_t bytes, vn_error *error);
 
 #endif

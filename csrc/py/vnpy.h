@@ -24,6 +24,7 @@
     X(image_negatives)   \
     X(levels)            \
     X(loss)              \
+    X(masks)             \
     X(model)             \
     X(negatives)         \
     X(optim)             \

@@ -1,10 +1,11 @@
 """Data sets of pictures and captions: each is a sequence of `Sample`."""
 
 from vlmneg.data.coco import coco
+from vlmneg.data.objects import Objects
 from vlmneg.data.sample import Dataset, Sample
 from vlmneg.data.scenes import scenes
 from vlmneg.data.spec import open
 from vlmneg.data.table import table
 from vlmneg.data.wrap import readable, wrap
 
-__all__ = ["Dataset", "Sample", "coco", "open", "readable", "scenes", "table", "wrap"]
+__all__ = ["Dataset", "Objects", "Sample", "coco", "open", "readable", "scenes", "table", "wrap"]

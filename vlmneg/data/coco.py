@@ -3,10 +3,11 @@
 import json
 import os
 
+from vlmneg.data.objects import Objects
 from vlmneg.data.sample import Sample, checked, inside, read_text
 
 
-def coco(captions, images):
+def coco(captions, images, instances=None):
     """Photographs with all their captions, from a COCO captions file.
 
     Parameters
@@ -16,6 +17,10 @@ def coco(captions, images):
     images : path
         Folder of the pictures. Pictures that it lacks, captions without text or without an entry in `images`, and
         pictures left without a caption are skipped and counted in `skipped`.
+    instances : path, optional
+        JSON with `images` (id, height, width), `annotations` (image_id, category_id, segmentation, bbox, iscrowd) and
+        `categories` (id, name, supercategory): gives each sample its `objects`. An object without a usable outline is
+        its box; one without either is skipped and counted.
 
     Returns
     -------
@@ -31,7 +36,7 @@ def coco(captions, images):
 
     References
     ----------
-    Chen et al., Microsoft COCO Captions. arXiv 1504.00325.
+    Chen et al., Microsoft COCO Captions. arXiv 1504.00325. Lin et al., Microsoft COCO. arXiv 1405.0312.
     """
     if not os.path.isdir(images):
         raise FileNotFoundError(f"the folder of pictures does not exist: {images}")
@@ -50,6 +55,7 @@ def coco(captions, images):
             skipped["empty caption"] += 1
         else:
             texts[entry["image_id"]].append(text)
+    objects = {} if instances is None else _objects(instances, texts, skipped)
     samples = []
     for entry in pictures:
         name, own = entry["file_name"], tuple(texts[entry["id"]])
@@ -59,19 +65,62 @@ def coco(captions, images):
         elif not os.path.isfile(path):
             skipped["missing image"] += 1
         else:
-            samples.append(Sample(path, own, key=len(samples), name=name, group=len(samples)))
+            samples.append(Sample(path, own, key=len(samples), name=name, group=len(samples),
+                                  objects=objects.get(entry["id"], ())))
     return checked(samples, skipped, captions)
 
 
 def _read(path):
+    content = _content(path)
+    images = _entries(path, content, "images", id=(int, str), file_name=str)
+    return images, _entries(path, content, "annotations", image_id=(int, str), caption=object)
+
+
+def _objects(path, wanted, skipped):
+    """Objects of the wanted pictures by their id."""
+    content = _content(path)
+    categories = {c["id"]: (c["name"], c.get("supercategory", ""))
+                  for c in _entries(path, content, "categories", id=(int, str), name=str)}
+    sizes = {e["id"]: (e["height"], e["width"]) for e in
+             _entries(path, content, "images", id=(int, str), height=int, width=int) if e["id"] in wanted}
+    found = {picture: [] for picture in sizes}
+    skipped["object without a shape"] = 0
+    for entry in _entries(path, content, "annotations", image_id=(int, str), category_id=(int, str)):
+        if entry["category_id"] not in categories:
+            raise ValueError(f"{path} has an object of category {entry['category_id']!r}, which is not in categories")
+        if entry["image_id"] in found:
+            found[entry["image_id"]].append(entry)
+    return {picture: _checked(entries, categories, sizes[picture], skipped) for picture, entries in found.items()}
+
+
+def _checked(entries, categories, size, skipped):
+    good = [(entry, shape) for entry in entries for shape in [_shape(entry, size)] if shape is not None]
+    skipped["object without a shape"] += len(entries) - len(good)
+    named = [categories[entry["category_id"]] for entry, _ in good]
+    return Objects([name for name, _ in named], [shape for _, shape in good], size,
+                   groups=[group for _, group in named], crowd=[entry.get("iscrowd", 0) for entry, _ in good])
+
+
+def _shape(entry, size):
+    """The outline of an object, or its box where it has none."""
+    for shape in (entry.get("segmentation"), entry.get("bbox")):
+        try:
+            Objects(["object"], [shape], size)
+        except (TypeError, ValueError):
+            continue
+        if len(shape):
+            return shape
+    return None
+
+
+def _content(path):
     try:
         content = json.loads(read_text(path))
     except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: {error}") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path} must be a JSON object with images and annotations, got a {type(content).__name__}")
-    images = _entries(path, content, "images", id=(int, str), file_name=str)
-    return images, _entries(path, content, "annotations", image_id=(int, str), caption=object)
+    return content
 
 
 def _entries(path, content, key, **fields):

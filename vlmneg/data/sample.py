@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from vlmneg.data.objects import Objects
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sample:
@@ -26,6 +28,8 @@ class Sample:
         Equal for samples of the same picture.
     negatives : tuple of (kind, caption)
         Captions known to be false of the picture, which come with the data.
+    objects : Objects
+        What the data says is in the picture, and where; empty if it says nothing.
     """
 
     image: str | os.PathLike | np.ndarray | Any
@@ -34,6 +38,7 @@ class Sample:
     name: str
     group: int
     negatives: tuple[tuple[str, str], ...] = ()
+    objects: Objects | tuple = ()
 
 
 class Dataset:

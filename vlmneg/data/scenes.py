@@ -3,6 +3,7 @@
 import numpy as np
 
 from vlmneg import _core
+from vlmneg.data.objects import Objects
 from vlmneg.data.sample import Dataset, Sample
 
 
@@ -31,10 +32,13 @@ class Scenes(Dataset):
     def sample(self, i):
         rows = self._rows([i])
         row = int(rows[0])
+        pictures, masks, _ = _core.scene_draw(self.seed, rows, -1, self.size)
+        names = [shape for shape, *_ in _core.scene_objects(self.seed, row, -1)]
+        objects = Objects(names, [masks[0] == m + 1 for m in range(len(names))], (self.size, self.size))
         edits = ((kind, _core.scene_say(self.seed, rows, e)[0]) for e, kind in enumerate(self.kinds))
-        return Sample(image=_core.scene_draw(self.seed, rows, -1, self.size)[0][0],
-                      captions=tuple(_core.scene_say(self.seed, rows, -1)), key=i, name=f"scene-{self.seed}-{row}",
-                      group=row, negatives=tuple((kind, text) for kind, text in edits if text is not None))
+        return Sample(image=pictures[0], captions=tuple(_core.scene_say(self.seed, rows, -1)), key=i,
+                      name=f"scene-{self.seed}-{row}", group=row, objects=objects,
+                      negatives=tuple((kind, text) for kind, text in edits if text is not None))
 
     def captions(self):
         """The caption of each scene.
