@@ -119,6 +119,12 @@ class Tokenizer:
         self, texts: Sequence[str], context: int, clean: Callable[[str], bytes], /
     ) -> tuple[NDArray[int32], NDArray[int32], int]: ...
 
+# annotate
+def text_annotate(
+    captions: tuple[str, ...], tags: NDArray[int32] | None, begin: NDArray[int64] | None, /
+) -> tuple[NDArray[int32], NDArray[int64]]: ...
+def text_lexicon_hash() -> int: ...
+
 # negatives
 def text_draw(
     captions: tuple[str, ...],

@@ -19,6 +19,7 @@
 /* Families of functions: each has a file here, a method table vnpy_<family>_methods, and vnpy_<family>_exec, which
  * adds its types (return 0) and may be NULL work. */
 #define VNPY_FAMILIES(X) \
+    X(annotate)          \
     X(core)              \
     X(image)             \
     X(image_negatives)   \

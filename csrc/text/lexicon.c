@@ -29,6 +29,23 @@ vn_lexicon_has(int32_t lemma, char kind)
     return lemma >= 0 && strchr(table[lemma].kinds, kind) != NULL;
 }
 
+uint64_t
+vn_lexicon_hash(void)
+{
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a of the fields, each ended by 0 */
+    for (int32_t i = 0; i < SIZE; i++) {
+        const char *field[] = {table[i].text, table[i].kinds, table[i].lemma};
+        for (int k = 0; k < 3; k++) {
+            const char *p = field[k];
+            do
+                hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
+            while (*p++ != 0);
+        }
+        hash = (hash ^ (uint64_t)table[i].form) * 0x100000001b3u;
+    }
+    return hash;
+}
+
 static int32_t
 find(const char *word)
 {

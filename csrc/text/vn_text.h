@@ -23,6 +23,11 @@ typedef struct vn_word {
     int32_t lemma;
 } vn_word;
 
+/* what a tagger says: bytes [begin, end) of the text are of this class, a letter of lexicon.def */
+typedef struct vn_tag {
+    int32_t begin, end, kind;
+} vn_tag;
+
 typedef struct vn_span {
     const char *text; /* (bytes), not ended by 0 */
     int64_t bytes;
@@ -53,12 +58,42 @@ int64_t vn_lexicon_size(void);
 const vn_entry *vn_lexicon_entry(int64_t index);
 void vn_lexicon_guess(vn_guess *guess, const char *word, int64_t bytes);
 int vn_lexicon_has(int32_t lemma, char kind);
+uint64_t vn_lexicon_hash(void); /* of the table: lemmas of words are places in it */
 
-/* words.c: the first VN_MAX_WORDS words of the text, with class and form; returns how many */
+/* what a choice may look at */
+typedef struct vn_around {
+    int left, left_form; /* of the joined word before; 0 for none */
+    int right;           /* likeliest class of the joined word after; 0 for none */
+    int right_noun;      /* 1: it belongs to a noun phrase that goes on */
+    int verb_seen;       /* 1: the clause has its finite verb */
+} vn_around;
+
+/* choose.c: the class of a word among its neighbours */
+int vn_word_choose(const vn_guess *g, const vn_around *a);
+
+/* words.c: the first VN_MAX_WORDS words of the text; returns how many */
+int vn_words_cut(vn_word *word, vn_span text);
+/* the same with class and form */
 int vn_words_tag(vn_word *word, vn_span text);
+/* the same with the classes of a tagger, in order of begin, where it has a say: not for closed classes (articles,
+ * auxiliaries, ...), nor for words with an apostrophe. The last tag that overlaps a word counts. */
+int vn_words_complete(vn_word *word, vn_span text, const vn_tag *tag, int64_t tags);
 /* 1 when words i - 1 and i exist and only blanks part them */
 int vn_words_joined(const char *text, const vn_word *word, int words, int i);
 /* 1 when the word wants "an" before it */
 int vn_words_vowel(const char *word, int64_t bytes);
+
+/* annotate.c: the words of N captions on all threads. Counting fills offset, then word has room for offset[N]. */
+typedef struct vn_annotate_job {
+    const vn_span *caption;   /* (N) */
+    const vn_tag *tag;        /* NULL: the built-in tagger's */
+    const int64_t *tag_begin; /* (N+1) */
+    int64_t N;
+    int64_t *offset; /* (N+1) */
+    vn_word *word;
+} vn_annotate_job;
+
+void vn_annotate_count(vn_annotate_job *job);
+void vn_annotate_tag(vn_annotate_job *job);
 
 #endif

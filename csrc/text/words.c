@@ -1,4 +1,4 @@
-/* Cuts a caption into words and gives each a class: the lexicon proposes, the neighbours decide.
+/* Cuts a caption into words and gives each a class: the lexicon proposes, a tagger or the neighbours decide.
  *
  * A word is a run of letters and digits, with apostrophes and hyphens inside. Only the word to the left, already
  * decided, and what the word to the right can be are looked at, so one pass is enough. */
@@ -13,8 +13,8 @@ inner(const char *p, const char *end)
     return n > 0 && vn_text_letter(p + n, end) > 0 ? n : 0;
 }
 
-static int
-cut(vn_word *word, vn_span text)
+int
+vn_words_cut(vn_word *word, vn_span text)
 {
     const char *p = text.text, *end = p + text.bytes;
     int words = 0;
@@ -57,83 +57,6 @@ vn_words_vowel(const char *word, int64_t bytes)
         if (strncmp(low, yes[i], strlen(yes[i])) == 0)
             return 1;
     return low[0] != 0 && strchr("aeiou", low[0]) != NULL;
-}
-
-static int
-is(int kind, const char *kinds)
-{
-    return kind != 0 && strchr(kinds, kind) != NULL;
-}
-
-static int
-can(const vn_guess *g, char kind)
-{
-    return strchr(g->kinds, kind) != NULL;
-}
-
-/* What a choice may look at. left: class of the joined word before, 0 for none; right: 0 likewise. */
-typedef struct around {
-    int left, left_form;
-    int right; /* likeliest class of the joined word after */
-    int right_noun; /* 1: it belongs to a noun phrase that goes on */
-    int verb_seen;  /* 1: the clause has its finite verb */
-} around;
-
-static int
-noun_or_verb(const vn_guess *g, const around *a)
-{
-    int verb = g->kinds[0] == 'V';
-    if (is(a->left, "DAM") || (a->left == 'P' && g->verb != VN_ING))
-        return g->kinds[0] == 'A' && a->right_noun ? 'A' : 'N';
-    if (is(a->left, "TXU"))
-        return 'V';
-    if (g->verb == VN_ING)
-        return verb || is(a->right, "DU") ? 'V' : 'N';
-    if (g->verb == VN_PAST)
-        return verb || is(a->right, "DU") ? 'V' : 'N';
-    if (g->verb == VN_THIRD)
-        return (a->left == 'N' || a->left == 'R') && (verb || (is(a->right, "DM") && !a->verb_seen)) ? 'V' : 'N';
-    if (a->left == 'N' && a->left_form == VN_PLURAL)
-        return verb || (is(a->right, "DPR") && !a->verb_seen) ? 'V' : 'N';
-    if (a->left == 'N')
-        return verb && is(a->right, "DPR") && !a->verb_seen ? 'V' : 'N';
-    return verb && is(a->left, "RC") ? 'V' : g->kinds[0] == 'A' ? 'A' : 'N';
-}
-
-static int
-adjective_or_noun(const vn_guess *g, const around *a)
-{
-    if (a->right_noun)
-        return 'A';
-    return is(a->left, "DAMP") && !(a->left == 'P' && g->kinds[0] == 'A') ? 'N' : g->kinds[0];
-}
-
-static int
-choose(const vn_guess *g, const around *a)
-{
-    if (strcmp(g->kinds, "V") == 0 && g->verb == VN_PAST) /* a parked car */
-        return a->right_noun && !is(a->left, "XNURC") ? 'A' : 'V';
-    if (strcmp(g->kinds, "V") == 0 && g->verb != VN_THIRD) /* a dumpling */
-        return a->left == 'D' && !a->right_noun && (a->right == 0 || is(a->right, "PCXVR")) ? 'N' : 'V';
-    if (g->kinds[1] == 0 || g->kinds[1] == 'h')
-        return g->kinds[0];
-    if (can(g, 'P') && a->left == 'D' && (can(g, 'A') || can(g, 'N')))
-        return can(g, 'A') && a->right_noun ? 'A' : can(g, 'N') ? 'N' : 'A';
-    if (can(g, 'P'))
-        return is(a->right, "DANMU") ? 'P' : can(g, 'R') ? 'R' : can(g, 'C') ? 'C' : 'P';
-    if (can(g, 'D') && can(g, 'U'))
-        return a->right_noun || a->right == 'M' ? 'D' : 'U';
-    if (can(g, 'X'))
-        return is(a->left, "DA") ? 'N' : 'X';
-    if (can(g, 'N') && can(g, 'V'))
-        return noun_or_verb(g, a);
-    if (can(g, 'A') && can(g, 'N'))
-        return adjective_or_noun(g, a);
-    if (can(g, 'A') && can(g, 'V'))
-        return is(a->left, "TU") || (a->left == 'N' && a->left_form == VN_PLURAL && a->right == 'D') ? 'V' : 'A';
-    if (can(g, 'A') && can(g, 'R'))
-        return a->right_noun || a->left == 'X' ? 'A' : 'R';
-    return g->kinds[0];
 }
 
 /* Prepositions of several words, each of which then counts as one. */
@@ -179,36 +102,88 @@ count(const vn_word *word, int i, const char *text)
     return VN_PLURAL;
 }
 
+/* 1 when no class of the word is open to a tagger's opinion */
+static int
+closed(const vn_guess *g)
+{
+    return strpbrk(g->kinds, "NVAR") == NULL;
+}
+
+static int
+has_apostrophe(const char *p, const char *end)
+{
+    for (; p < end; p++)
+        if (*p == '\'' || (end - p > 2 && memcmp(p, "\xE2\x80\x99", 3) == 0))
+            return 1;
+    return 0;
+}
+
+/* Leaves the tagger's class as the only one. */
+static void
+narrow(vn_guess *g, int kind)
+{
+    if (kind == 'V' && strchr(g->kinds, 'X') != NULL)
+        kind = 'X';
+    if (kind == 'V' && g->verb == VN_PLURAL)
+        g->verb = VN_THIRD;
+    g->kinds[0] = (char)kind;
+    g->kinds[1] = 0;
+}
+
+static void
+decide(vn_word *word, int i, int words, const vn_guess *g, int fixed, int *verb_seen, const char *text)
+{
+    vn_around a = {0, 0, 0, 0, *verb_seen};
+    if (vn_words_joined(text, word, words, i))
+        a.left = word[i - 1].kind, a.left_form = word[i - 1].form;
+    if (vn_words_joined(text, word, words, i + 1)) {
+        a.right = g[1].kinds[0];
+        a.right_noun = a.right == 'N' || a.right == 'A' ||
+                       (strchr(g[1].kinds, 'N') != NULL && a.right != 'P' && a.right != 'V');
+    }
+    int kind = fixed ? g->kinds[0] : vn_word_choose(g, &a);
+    if (kind == 'T' && a.right != 'V')
+        kind = 'P';
+    word[i].kind = (int16_t)kind;
+    const int noun = g->noun > VN_EITHER ? VN_BASE : g->noun;
+    word[i].form = (int16_t)(kind == 'N' ? noun : kind == 'V' ? g->verb : g->other);
+    word[i].lemma = g->lemma;
+    if (kind == 'N' && g->noun == VN_EITHER)
+        word[i].form = (int16_t)count(word, i, text);
+    if (kind == 'C')
+        *verb_seen = 0;
+    else if (kind == 'X' || (kind == 'V' && word[i].form != VN_ING && word[i].form != VN_PAST))
+        *verb_seen = 1;
+}
+
+int
+vn_words_complete(vn_word *word, vn_span text, const vn_tag *tag, int64_t tags)
+{
+    vn_guess guess[VN_MAX_WORDS];
+    uint8_t fixed[VN_MAX_WORDS];
+    int words = vn_words_cut(word, text), verb_seen = 0;
+    int64_t first = 0;
+    for (int i = 0; i < words; i++) {
+        const char *p = text.text + word[i].begin, *end = text.text + word[i].end;
+        int kind = 0;
+        vn_lexicon_guess(&guess[i], p, end - p);
+        for (int64_t k = first; k < tags && tag[k].begin < word[i].end; k++)
+            if (tag[k].end > word[i].begin && tag[k].kind != 0)
+                kind = tag[k].kind;
+        while (first < tags && tag[first].end <= word[i].end)
+            first++;
+        fixed[i] = kind != 0 && !closed(&guess[i]) && !has_apostrophe(p, end);
+        if (fixed[i])
+            narrow(&guess[i], kind);
+    }
+    for (int i = 0; i < words; i++)
+        decide(word, i, words, &guess[i], fixed[i], &verb_seen, text.text);
+    join_prepositions(word, words, text.text);
+    return words;
+}
+
 int
 vn_words_tag(vn_word *word, vn_span text)
 {
-    vn_guess guess[VN_MAX_WORDS];
-    int words = cut(word, text), verb_seen = 0;
-    for (int i = 0; i < words; i++)
-        vn_lexicon_guess(&guess[i], text.text + word[i].begin, word[i].end - word[i].begin);
-    for (int i = 0; i < words; i++) {
-        around a = {0, 0, 0, 0, verb_seen};
-        const vn_guess *g = &guess[i];
-        if (vn_words_joined(text.text, word, words, i))
-            a.left = word[i - 1].kind, a.left_form = word[i - 1].form;
-        if (vn_words_joined(text.text, word, words, i + 1)) {
-            a.right = g[1].kinds[0];
-            a.right_noun = is(a.right, "NA") || (can(&g[1], 'N') && a.right != 'P' && a.right != 'V');
-        }
-        int kind = choose(g, &a);
-        if (kind == 'T' && a.right != 'V')
-            kind = 'P';
-        word[i].kind = (int16_t)kind;
-        const int noun = g->noun > VN_EITHER ? VN_BASE : g->noun;
-        word[i].form = (int16_t)(kind == 'N' ? noun : kind == 'V' ? g->verb : g->other);
-        word[i].lemma = g->lemma;
-        if (kind == 'N' && g->noun == VN_EITHER)
-            word[i].form = (int16_t)count(word, i, text.text);
-        if (kind == 'C')
-            verb_seen = 0;
-        else if (kind == 'X' || (kind == 'V' && word[i].form != VN_ING && word[i].form != VN_PAST))
-            verb_seen = 1;
-    }
-    join_prepositions(word, words, text.text);
-    return words;
+    return vn_words_complete(word, text, NULL, 0);
 }

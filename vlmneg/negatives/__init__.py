@@ -1,8 +1,10 @@
 """Hard negatives of captions, pictures and embeddings: false of the other side, but close to what is true."""
 
-from vlmneg.negatives import text
+from vlmneg.negatives import taggers, text
+from vlmneg.negatives.annotations import Annotations, annotate
 from vlmneg.negatives.base import Edit, Negatives, Result, mix
 from vlmneg.negatives.registry import find, get, names, register
 from vlmneg.negatives.rules import key
 
-__all__ = ["Edit", "Negatives", "Result", "find", "get", "key", "mix", "names", "register", "text"]
+__all__ = ["Annotations", "Edit", "Negatives", "Result", "annotate", "find", "get", "key", "mix", "names", "register",
+           "taggers", "text"]

@@ -184,10 +184,27 @@ def choose(g, left, left_form, right, right_noun, verb_seen):
     return first
 
 
-def tag(text, lexicon):
-    """Words of bytes with class and form."""
+def narrow(g, kind):
+    """Leave a tagger's class as the only one."""
+    if kind == "V" and "X" in g.kinds:
+        kind = "X"
+    if kind == "V" and g.verb == PLURAL:
+        g.verb = THIRD
+    g.kinds = kind
+
+
+def tag(text, lexicon, tags=()):
+    """Words of bytes with class and form; tags: (begin, end, class or "") of a tagger, in order of begin."""
     words = cut(text)
     guesses = [guess(text[w.begin:w.end], lexicon) for w in words]
+    fixed = []
+    for w, g in zip(words, guesses, strict=True):
+        said = [kind for begin, end, kind in tags if begin < w.end and end > w.begin and kind]
+        own = text[w.begin:w.end]
+        closed = not set(g.kinds) & set("NVAR") or b"'" in own or "\u2019".encode() in own
+        fixed.append(bool(said) and not closed)
+        if fixed[-1]:
+            narrow(g, said[-1])
     verb_seen = False
     for i, (w, g) in enumerate(zip(words, guesses, strict=True)):
         left = left_form = right = ""
@@ -197,7 +214,7 @@ def tag(text, lexicon):
         if joined(text, words, i + 1):
             right = guesses[i + 1].kinds[0]
             right_noun = right in "NA" or "N" in guesses[i + 1].kinds and right not in "PV"
-        kind = choose(g, left, left_form, right, right_noun, verb_seen)
+        kind = g.kinds[0] if fixed[i] else choose(g, left, left_form, right, right_noun, verb_seen)
         if kind == "T" and right != "V":
             kind = "P"
         w.kind, w.lemma = kind, g.lemma
