@@ -2,6 +2,7 @@
 
 from vlmneg.negatives.text.exact import exact
 from vlmneg.negatives.text.replace import replace
+from vlmneg.negatives.text.shuffle import shuffle
 from vlmneg.negatives.text.swap import swap
 
-__all__ = ["exact", "replace", "swap"]
+__all__ = ["exact", "replace", "shuffle", "swap"]

@@ -1,14 +1,14 @@
 """Twin of csrc/negatives/draw.c. Lexicon and keywords are handed in."""
 
-from vlmneg.reference.negatives import replace, swap
+from vlmneg.reference.negatives import replace, shuffle, swap
 from vlmneg.reference.negatives.sentence import ABSENT, EMPTY, REPEAT, SAME, VALID, Sentence, apply
 from vlmneg.reference.philox import Rng
 from vlmneg.reference.text import key
 
 DRAWS = 11
 # name -> function of (sentence, parameters, random sequence) that gives (reason, edits, kind, variants)
-MAKERS = {"swap": swap.make, "replace": replace.make}
-RAW: set[str] = set()  # generators whose edits aren't mended
+MAKERS = {"swap": swap.make, "replace": replace.make, "shuffle": shuffle.make}
+RAW = {"shuffle"}  # generators whose edits aren't mended
 
 
 def draw(captions, avoid, taken, rows, seed, slots, words, offsets, listed, lexicon, keywords):

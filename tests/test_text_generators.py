@@ -1,0 +1,132 @@
+"""Generators of text negatives beyond swap and replace: twins, same bits for any split, and what each promises."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_negatives import CAPTIONS, SENTENCES, both, real_captions
+
+import vlmneg as vn
+from vlmneg import _core
+from vlmneg.negatives import key, text
+
+LINES = {name: i for i, (name, *_) in enumerate(_core.text_listed())}
+GENERATORS = [text.shuffle(k=3), *(text.shuffle(k=1, kinds=kind) for kind in text.shuffle.KINDS)]
+ALL = sum(GENERATORS[1:], GENERATORS[0])
+SLOTS = [(LINES[g.name], *g.slot(), k) for k, g in enumerate(GENERATORS)]
+
+
+def made(generator, caption, draws=60, avoid=None):
+    """All that many seeds give."""
+    rows = generator([caption] * draws, ids=np.arange(draws), avoid=None if avoid is None else [avoid] * draws)
+    return {t for texts, valid in zip(rows.text, rows.valid, strict=True) for t, v in zip(texts, valid, strict=True)
+            if v}
+
+
+def test_twin():
+    for seed in (0, 2**64 - 1):
+        both(CAPTIONS, SLOTS, seed=seed)
+    avoid = tuple(tuple(CAPTIONS[i - 3:i]) for i in range(len(CAPTIONS)))
+    first, *_ = both(CAPTIONS, SLOTS, avoid=avoid)
+    both(CAPTIONS, SLOTS, avoid=avoid, taken=tuple(map(tuple, first)), rows=np.arange(len(CAPTIONS), dtype=np.uint64))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(SENTENCES, min_size=1, max_size=3), st.integers(0, 2**64 - 1))
+def test_twin_on_made_up_sentences(captions, seed):
+    both(captions, SLOTS, seed=seed)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text(max_size=60), min_size=1, max_size=3))
+def test_any_unicode(captions):
+    both(captions, SLOTS)
+    check(captions, ALL(captions))
+
+
+def test_twin_on_real_captions(shared):
+    *_, other = real_captions(shared)
+    both(other[:60], SLOTS)
+
+
+def test_same_bits_for_any_split_and_threads():
+    captions = [f"{c} {i}" for i in range(20) for c in CAPTIONS]
+    try:
+        results = []
+        for threads in (1, 4):
+            vn.set_num_threads(threads)
+            results.append(ALL(captions, seed=7, visit=3))
+    finally:
+        vn.set_num_threads(0)
+    one, four = results
+    assert four.text == one.text and four.reason == one.reason and four.kind == one.kind
+    for i in range(0, len(captions), 9):
+        row = ALL(captions[i:i + 1], seed=7, visit=3)
+        assert row.text[0] == one.text[i] and row.reason[0] == one.reason[i] and row.edits[0] == one.edits[i]
+
+
+def check(captions, r, avoid=None):
+    """What must hold of every result."""
+    for i, caption in enumerate(captions):
+        seen = {key(caption), *map(key, avoid[i] if avoid else ())}
+        for t, valid, kind, reason in zip(r.text[i], r.valid[i], r.kind[i], r.reason[i], strict=True):
+            t.encode()
+            assert bool(reason) == (not valid)
+            if not valid:
+                assert t == caption
+                continue
+            assert key(t) and key(t) not in seen
+            seen.add(key(t))
+            if kind.startswith("shuffle_"):
+                assert words(t) == words(caption) and re.sub(r"\w+", "", caption).split() == re.sub(
+                    r"\w+", "", t).split() or not caption.isascii() or "'" in caption or "-" in caption
+
+
+def words(caption):
+    return sorted(key(caption).split())
+
+
+def test_real_captions(shared):
+    captions, avoid, other = real_captions(shared)
+    r = ALL(captions, avoid=avoid)
+    check(captions, r, avoid)
+    check(other, ALL(other))
+    shuffled = text.shuffle(k=1)(captions, avoid=avoid)
+    assert shuffled.valid.mean() > 0.99
+
+
+@pytest.mark.parametrize("kinds, expected", [
+    ("nouns_adjectives", {"A black cat and a white dog", "A white cat and a black dog", "A black dog and a white cat"}),
+    ("trigrams", {"and a black A white dog cat", "and a black cat A white dog", "A white dog cat and a black",
+                  "cat and a black A white dog", "cat A white dog and a black"}),
+    ("bigrams", None),
+    ("within_trigrams", None),
+    ("others", {"a white dog A and black cat", "A white dog a and black cat", "and white dog A a black cat",
+                "and white dog a A black cat", "a white dog and A black cat"}),
+])
+def test_shuffle(kinds, expected):
+    caption = "A white dog and a black cat"
+    found = made(text.shuffle(k=1, kinds=kinds), caption, 300)
+    assert all(key(t) != key(caption) for t in found)
+    own = caption.split()
+    if kinds == "bigrams":
+        groups = [own[i:i + 2] for i in range(0, 7, 2)]
+        assert len(found) == 23
+        assert all(" ".join(g) in t for t in found for g in groups)
+    elif kinds == "within_trigrams":
+        assert len(found) == 35
+        assert all(sorted(t.split()[i:i + 3]) == sorted(own[i:i + 3]) for t in found for i in (0, 3, 6))
+    else:
+        assert found == {t for t in expected if key(t) != key(caption)}
+
+
+def test_shuffle_mends_nothing():
+    found = made(text.shuffle(k=1, kinds="nouns_adjectives"), "AN APPLE on a Table, by a dog.", 200)
+    assert found == {"AN Table on a APPLE, by a dog.", "AN Table on a dog, by a APPLE.",
+                     "AN dog on a APPLE, by a Table.", "AN dog on a Table, by a APPLE.",
+                     "AN APPLE on a dog, by a Table."}
+    assert text.shuffle(k=1)(["dog"]).reason == [["EMPTY"]]
+    assert text.shuffle(k=1)(["a dog, a dog"]).valid.tolist() == [[1]]
+    assert text.shuffle(k=1, kinds="bigrams")(["a dog, a dog"]).reason == [["SAME"]]
