@@ -1,10 +1,7 @@
 """Negatives that come with the data."""
 
-import numpy as np
-
-from vlmneg import _core
 from vlmneg.negatives.base import Negatives
-from vlmneg.negatives.rules import EMPTY, VALID, judge, key
+from vlmneg.negatives.text.pool import draw_from
 
 STREAM_EXACT = 19  # reserved in csrc/vn_registry.def
 
@@ -53,23 +50,7 @@ class exact(Negatives):
         """
         if request.samples is None:
             raise ValueError("exact takes its negatives from samples; give samples=, one a caption")
-        rows = [self._row(request, i, taken[i] if taken else (), first) for i in range(len(request.captions))]
-        text, kind, code = zip(*rows, strict=True)
-        return list(text), list(kind), np.array(code, np.uint8)
-
-    def _row(self, request, i, taken, first):
         kinds = self.parameters["kinds"]
         kinds = (kinds,) if isinstance(kinds, str) else kinds
-        pool = [n for n in request.samples[i].negatives if kinds is None or n[0] in kinds]
-        true, seen = set(map(key, (request.captions[i], *request.avoid[i]))), set(map(key, taken))
-        text, kind, code = [""] * self.k, [""] * self.k, [EMPTY] * self.k
-        for k in range(self.k):
-            draw = (first + k) << 16
-            while pool and code[k] != VALID:
-                word = _core.philox(request.seed, int(request.rows[i]), draw, STREAM_EXACT)[0]
-                draw += 1
-                kind[k], text[k] = pool.pop(word * len(pool) >> 32)
-                says = key(text[k])
-                code[k] = judge(says, true, seen)
-                seen.add(says)
-        return text, kind, code
+        pools = [[n for n in s.negatives if kinds is None or n[0] in kinds] for s in request.samples]
+        return draw_from(pools, self.k, request, taken, first, STREAM_EXACT)
