@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from . import __version__
 from .benchmarks import names
+from .negatives import recipes as negative_recipes
 from .settings import SettingsError, recipes
 
 EXAMPLES = {
@@ -35,6 +36,16 @@ settings), config.json, metrics.jsonl (one record a step) and checkpoints/.""",
   vlmneg eval clip-vit-base-patch32 retrieval --captions captions.json --images images
 
 MODEL is a checkpoint's folder, a run's folder (its newest checkpoint) or hf-hub:org/name.""",
+    "negatives": """examples:
+  vlmneg negatives captions.json --recipe negclip --out negatives.jsonl
+  vlmneg negatives pairs.tsv --recipe ce_clip --layout ce_clip --out ce_clip.npy
+  vlmneg negatives captions.txt --recipe my.toml --html look.html      look before you make
+  vlmneg negatives captions.json --annotate --tagger textblob          only the cache of word classes
+
+CAPTIONS is COCO's or Karpathy's JSON, JSONL, TSV, CSV, a text of a caption a line, or a webdataset tar. The ending of
+--out says what is written: .jsonl, .tsv (NegCLIP's columns), .tar (webdataset shards), .npy (CE-CLIP's records). After
+an interruption the same command goes on where it stopped. A recipe file holds lines such as
+negatives = [{ name = "text.swap", k = 2 }, { name = "text.replace", k = 1, concept = "color" }].""",
     "convert": """examples:
   vlmneg convert clip-vit-base-patch32 clip-open --layout open_clip
   vlmneg convert ViT-B-32.pt clip-b32 --activation quick_gelu""",
@@ -82,6 +93,20 @@ def parser() -> Parser:
     evaluate.add_argument("--tokenizer", metavar="PATH", help="vocabulary, where the checkpoint has none")
     evaluate.add_argument("--activation", choices=("quick_gelu", "gelu"), help="where the checkpoint doesn't say")
     evaluate.add_argument("--out", metavar="DIR", help="write summary and rows there")
+    negatives = command("negatives", "Make hard negatives of captions.")
+    negatives.add_argument("captions", metavar="CAPTIONS", help="file of captions")
+    negatives.add_argument("--recipe", default="default", metavar="NAME|TOML",
+                           help=f"a TOML file or one of {', '.join(negative_recipes())} (default: default)")
+    negatives.add_argument("--out", metavar="FILE", help="what is written; without it only the summary is shown")
+    negatives.add_argument("--layout", choices=("vlmneg", "negclip", "ce_clip"), default="vlmneg",
+                           help="columns and records (default: %(default)s)")
+    negatives.add_argument("--html", metavar="FILE", help="a page with examples, what was changed marked")
+    negatives.add_argument("--images", metavar="DIR", help="folder of the pictures, for tars and the page")
+    negatives.add_argument("--tagger", metavar="NAME", help="lexicon (built in), textblob, spacy:PIPELINE")
+    negatives.add_argument("--annotate", action="store_true", help="only tag the captions, into a file beside them")
+    negatives.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    negatives.add_argument("--visit", type=int, default=0, metavar="N", help="another visit gives other negatives")
+    negatives.add_argument("--overwrite", action="store_true", help="replace what other settings made")
     convert = command("convert", "Rewrite a checkpoint in another layout.")
     convert.add_argument("source", metavar="SRC", help="folder, OpenAI's .pt file, or hf-hub:org/name")
     convert.add_argument("target", metavar="DST", help="folder to write")
@@ -147,6 +172,24 @@ def run_eval(given: argparse.Namespace) -> None:
     _say(given, dict(result), result.table())
 
 
+def run_negatives(given: argparse.Namespace) -> None:
+    """Negatives of a file of captions."""
+    from . import making
+
+    if given.annotate:
+        from .negatives.annotations import annotate
+
+        captions = [row.caption for row in making.read_captions(given.captions)]
+        made = annotate(captions, given.tagger or "lexicon", cache=given.captions, progress=not given.json)
+        facts = {"captions": len(captions), "tagger": made.tagger, "version": made.version}
+        _say(given, facts, f"{len(captions)} captions tagged by {made.tagger} {made.version}")
+        return
+    summary = making.make(given.captions, given.recipe, given.out, layout=given.layout, seed=given.seed,
+                          visit=given.visit, tagger=given.tagger, images=given.images, html=given.html,
+                          overwrite=given.overwrite, progress=False if given.json else None)
+    _say(given, vars(summary), summary.table())
+
+
 def run_convert(given: argparse.Namespace) -> None:
     """Weights from one layout to another."""
     from . import checkpoints
@@ -167,7 +210,8 @@ def run_info(given: argparse.Namespace) -> None:
     _say(given, facts, "\n".join(lines))
 
 
-COMMANDS = {"demo": run_demo, "train": run_train, "eval": run_eval, "convert": run_convert, "info": run_info}
+COMMANDS = {"demo": run_demo, "train": run_train, "eval": run_eval, "negatives": run_negatives,
+            "convert": run_convert, "info": run_info}
 
 
 def _say(given: argparse.Namespace, facts: Any, text: str) -> None:
@@ -204,7 +248,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return 0
     except KeyboardInterrupt:
-        return _fail("stopped; --resume goes on" if given and given.command == "train" else "stopped", 130)
+        more = {"train": "; --resume goes on", "negatives": "; the same command goes on"}
+        return _fail("stopped" + more.get(given.command if given else "", ""), 130)
     except BrokenPipeError:                 # the reader of our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from . import data as datasets
-from . import losses, negatives
+from . import losses
 from .clip import Clip
 from .config import ClipConfig
+from .negatives.recipe import recipe
 from .runs import latest_checkpoint
 from .settings import RunSettings, SettingsError, as_json, check_keys
 from .tokenizer import Tokenizer
@@ -49,7 +49,8 @@ def train_from(settings: RunSettings, *, resume: bool = False, progress: bool = 
     left_out = ", ".join(f"{count} {reason}" for reason, count in data.skipped.items() if count)
     if left_out:
         log.warning("%d samples; left out: %s", len(data), left_out)
-    objective, negatives = make_objective(settings.objective), make_negatives(settings.negatives)
+    objective = make_objective(settings.objective)
+    negatives = recipe(settings.negatives) if settings.negatives else None
     model = make_model(settings.model, data, settings.train.seed)
     records = train(model, data, objective, negatives, **asdict(settings.train), out=settings.out, resume=resume,
                     progress=progress)
@@ -83,35 +84,6 @@ def make_objective(wanted: str | Mapping[str, Any] | list) -> Any:
         return objective if weight == 1.0 else weight * objective
     except (ValueError, TypeError) as error:
         raise SettingsError(f"objective: {error}") from None
-
-
-def make_negatives(wanted: list) -> Any:
-    """The negatives of a list of names or tables {name, k, ...}, in this order; None for an empty list.
-
-    A table {mix = [tables with a weight], k} is a mix by weight.
-    """
-    made: Any = None
-    for entry in wanted:
-        part = _make_mix(entry) if isinstance(entry, Mapping) and "mix" in entry else _make_generator(entry)
-        made = part if made is None else made + part
-    return made
-
-
-def _make_generator(entry: str | Mapping[str, Any]) -> Any:
-    known = negatives.names()
-    short = {n.split(".", 1)[1]: n for n in reversed(known)}
-    name, options = _split({"name": entry} if isinstance(entry, str) else entry, "name", "negatives", [*short, *known])
-    return _call(negatives.find(name), options, f"negatives.{name}.")
-
-
-def _make_mix(table: Mapping[str, Any]) -> Any:
-    check_keys(table, ["mix", "k"], "negatives.")
-    entries = [{"name": e} if isinstance(e, str) else dict(e) for e in table["mix"]]
-    weights = [e.pop("weight", 1.0) for e in entries]
-    try:
-        return negatives.mix(*map(_make_generator, entries), weights=weights, k=table.get("k", 1))
-    except (ValueError, TypeError) as error:
-        raise SettingsError(f"negatives.mix: {error}") from None
 
 
 def make_model(table: Mapping[str, Any], data: Any, seed: int) -> Clip:
@@ -157,17 +129,3 @@ def _split(table: Mapping[str, Any], key: str, section: str, known: Any) -> tupl
         raise SettingsError(f"{section} must name its {key}, one of {', '.join(sorted(known))}, got {table!r}")
     check_keys([table[key]], known, f"{section} ")
     return table[key], {k: v for k, v in table.items() if k != key}
-
-
-def _call(make: Callable, options: dict[str, Any], prefix: str) -> Any:
-    """make(**options), unknown or missing options refused by name."""
-    parameters = inspect.signature(make).parameters
-    check_keys(options, parameters, prefix)
-    missing = [n for n, p in parameters.items() if p.default is p.empty and n not in options
-               and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    if missing:
-        raise SettingsError(f"{prefix}{missing[0]} must be set")
-    try:
-        return make(**options)
-    except (ValueError, TypeError) as error:
-        raise SettingsError(f"{prefix.rstrip('.')}: {error}") from None

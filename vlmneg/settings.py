@@ -124,25 +124,26 @@ def check_keys(given: Iterable[str], known: Iterable[str], prefix: str = "", els
         raise SettingsError(f"unknown key {prefix + key}: {hint}")
 
 
-def recipes() -> list[str]:
-    """Names of the settings files that come with the package.
+def recipes(folder: Path = RECIPES) -> list[str]:
+    """Names of the settings files that come with the package, or of another folder.
 
     Examples
     --------
     >>> "negclip" in recipes()
     True
     """
-    return sorted(p.stem for p in RECIPES.glob("*.toml"))
+    return sorted(p.stem for p in folder.glob("*.toml"))
 
 
-def read_table(path: str | Path) -> dict[str, Any]:
-    """A TOML file, a JSON file, or a recipe of the package by its name, as a dictionary."""
+def read_table(path: str | Path, folder: Path = RECIPES) -> dict[str, Any]:
+    """A TOML file, a JSON file, or a recipe of the package (or another folder) by its name, as a dictionary."""
     file = Path(path)
-    recipe = RECIPES / f"{path}.toml"
+    recipe = folder / f"{path}.toml"
     if not file.is_file() and file.suffix == "" and recipe.is_file():
         file = recipe
     if not file.is_file():
-        raise SettingsError(f"no settings file {path}, and no recipe of that name (recipes: {', '.join(recipes())})")
+        known = ", ".join(recipes(folder))
+        raise SettingsError(f"no settings file {path}, and no recipe of that name (recipes: {known})")
     try:
         text = file.read_text(encoding="utf-8")
         table = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)

@@ -3,8 +3,24 @@
 from vlmneg.negatives import taggers, text
 from vlmneg.negatives.annotations import Annotations, annotate
 from vlmneg.negatives.base import Edit, Negatives, Result, mix
+from vlmneg.negatives.recipe import recipe, recipes
 from vlmneg.negatives.registry import find, get, names, register
 from vlmneg.negatives.rules import key
 
-__all__ = ["Annotations", "Edit", "Negatives", "Result", "annotate", "find", "get", "key", "mix", "names", "register",
-           "taggers", "text"]
+__all__ = [
+    "Annotations",
+    "Edit",
+    "Negatives",
+    "Result",
+    "annotate",
+    "find",
+    "get",
+    "key",
+    "mix",
+    "names",
+    "recipe",
+    "recipes",
+    "register",
+    "taggers",
+    "text",
+]

@@ -70,6 +70,12 @@ class Result:
     def __len__(self):
         return len(self.text)
 
+    def _repr_html_(self):
+        """In a notebook: some captions with their negatives, what was changed marked."""
+        from vlmneg.negatives.html import html_of
+
+        return html_of(self)
+
     @functools.cached_property
     def edits(self):
         """N lists of K tuples of `Edit`, in the order of the caption; () for a slot that isn't valid."""
