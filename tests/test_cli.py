@@ -75,7 +75,7 @@ def test_help(capsys):
     (["train", "scenes", "model.patch=7"], "image_size must be a multiple of patch"),
     (["train", "scenes", 'negatives=["swp"]'], "unknown key negatives swp: did you mean negatives swap?"),
     (["train", "scenes", 'negatives=[{name="swap", kk=2}]'], "unknown key negatives.swap.kk"),
-    (["train", "scenes", "negatives=[3]"], "negatives must name its name"),
+    (["train", "scenes", "negatives=[3]"], "negatives must have a name"),
     (["train", "scenes", "objective=neglcip"], "did you mean objective negclip?"),
     (["train", "scenes", "objective=[]"], "objective must name at least one term"),
     (["train", "scenes", 'objective={name="itc", negativs="own"}'], "negatives"),

@@ -86,8 +86,7 @@ def read_captions(path: str | Path) -> Captions:
     readers = {".jsonl": _jsonl, ".json": _json, ".tsv": _table, ".csv": _table, ".tar": _tar}
     if kind not in readers:
         raise ValueError(f"captions must be in a .txt, .jsonl, .json, .tsv, .csv or .tar file, got {path.name}")
-    pairs = readers[kind](path)
-    pairs = [(c, i) for c, i in pairs if c.strip()]
+    pairs = [(caption, image) for caption, image in readers[kind](path) if caption.strip()]
     if not pairs:
         raise ValueError(f"{path} holds no caption")
     of = defaultdict(list)
