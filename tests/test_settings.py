@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import vlmneg as vn
 from vlmneg import settings
 from vlmneg.settings import SettingsError
 
@@ -106,3 +107,34 @@ def test_recipes_are_sound():
     assert {"negclip", "photos", "scenes"} <= set(settings.recipes())
     for name in settings.recipes():
         assert settings.run_settings(settings.read_table(name)).out == f"runs/{name}"
+
+
+def test_negatives_by_recipe(tmp_path):
+    negatives = vn.negatives
+    captions = ["A small black dog on the left side of a red sofa, and two cats under the table."]
+    for name in negatives.recipes():
+        made = negatives.recipe(name)
+        assert negatives.recipe(name) == made and made(captions).valid.any(), name
+    table = {"negatives": ["swap", {"name": "text.replace", "k": 3}]}
+    path = tmp_path / "mine.toml"
+    path.write_text('negatives = ["swap", { name = "text.replace", k = 3 }]')
+    assert negatives.recipe(path) == negatives.recipe(str(path)) == negatives.recipe(table)
+    assert negatives.recipe(table) == negatives.text.swap() + negatives.text.replace(k=3)
+    mixed = negatives.recipe([{"mix": ["swap", {"name": "replace", "weight": 3}], "k": 2}])
+    assert mixed == negatives.mix(negatives.text.swap(), negatives.text.replace(), weights=(1.0, 3), k=2)
+
+
+@pytest.mark.parametrize("source, sentence", [
+    ("negclap", "no recipe of that name.*negclip"),
+    ([], "at least one generator"),
+    ({"negative": []}, "a recipe must have negatives"),
+    ([{"name": "swop"}], "did you mean negatives swap"),
+    ([{"name": "swap", "kk": 1}], "negatives.swap.kk: did you mean negatives.swap.k"),
+    ([{"name": "swap", "k": 99}], r"k must be in"),
+    ([{"mix": ["swap"]}], "at least two"),
+    ([{"mix": ["swap", {"name": "replace", "weight": -1}]}], "above 0"),
+    ([3], "must have a name"),
+])
+def test_recipe_errors(source, sentence):
+    with pytest.raises(SettingsError, match=sentence):
+        vn.negatives.recipe(source)
