@@ -15,6 +15,7 @@ from vlmneg.evaluation import evaluate as evaluate
 from vlmneg.tokenizer import Tokenizer as Tokenizer
 from vlmneg import negatives as negatives
 from vlmneg import images as images
+from vlmneg import gnm as gnm
 from vlmneg import losses as losses
 from vlmneg.runs import latest_checkpoint as latest_checkpoint
 from vlmneg.training import Record as Record
