@@ -129,6 +129,18 @@ vn_layer_of(const vn_mask *mask, int64_t H, int64_t W, int64_t grow, int64_t fea
 }
 
 vn_layer
+vn_layer_in(const vn_layer *layer, vn_box box, vn_arena *scratch)
+{
+    vn_box own = layer->box;
+    vn_layer out = {box, vn_arena_take(scratch, (size_t)(box.height * box.width))};
+    memset(out.alpha, 0, (size_t)(box.height * box.width));
+    for (int64_t i = 0; i < own.height; i++)
+        memcpy(out.alpha + (own.top - box.top + i) * box.width + own.left - box.left, layer->alpha + i * own.width,
+               (size_t)own.width);
+    return out;
+}
+
+vn_layer
 vn_layer_all(int64_t H, int64_t W, vn_arena *scratch)
 {
     vn_layer layer = {{0, 0, H, W}, vn_arena_take(scratch, (size_t)(H * W))};
@@ -155,9 +167,15 @@ vn_paint(vn_canvas *canvas, const vn_layer *layer, const uint8_t *rgb)
 }
 
 void
-vn_canvas_copy(uint8_t *out, const vn_canvas *canvas, vn_box box)
+vn_cut(uint8_t *out, vn_box box, const uint8_t *rgb, vn_box of)
 {
     for (int64_t i = 0; i < box.height; i++)
-        memcpy(out + i * box.width * 3, canvas->rgb + ((box.top + i) * canvas->W + box.left) * 3,
+        memcpy(out + i * box.width * 3, rgb + ((box.top - of.top + i) * of.width + box.left - of.left) * 3,
                (size_t)box.width * 3);
+}
+
+void
+vn_canvas_copy(uint8_t *out, const vn_canvas *canvas, vn_box box)
+{
+    vn_cut(out, box, canvas->rgb, (vn_box){0, 0, canvas->H, canvas->W});
 }

@@ -38,11 +38,14 @@ vn_box vn_box_union(vn_box a, vn_box b);
 /* The mask, grown by grow pixels, with edges feather pixels soft on both sides: alpha is the mean of the grown mask in
  * a square of 2 feather + 1 pixels, of which those outside the frame don't count. */
 vn_layer vn_layer_of(const vn_mask *mask, int64_t H, int64_t W, int64_t grow, int64_t feather, vn_arena *scratch);
-/* The same over the whole frame, all 255. */
+/* The same layer over a box that holds its own, 0 around it. */
+vn_layer vn_layer_in(const vn_layer *layer, vn_box box, vn_arena *scratch);
+/* A layer over the whole frame, all 255. */
 vn_layer vn_layer_all(int64_t H, int64_t W, vn_arena *scratch);
 /* rgb (box.height,box.width,3) over the canvas: c + (rgb - c) alpha / 255, rounded. Marks where alpha is not 0. */
 void vn_paint(vn_canvas *canvas, const vn_layer *layer, const uint8_t *rgb);
-/* out (box.height,box.width,3) */
+/* out (box.height,box.width,3): that part of a frame (of.height,of.width,3) which lies at of; box lies inside it. */
+void vn_cut(uint8_t *out, vn_box box, const uint8_t *rgb, vn_box of);
 void vn_canvas_copy(uint8_t *out, const vn_canvas *canvas, vn_box box);
 
 /* Grey of a pixel as Pillow's convert("L"): ITU-R 601-2. */

@@ -98,6 +98,9 @@ def number(value, name, low, high):
 
 def _picture(source, name):
     """Any picture as a contiguous array (H, W, 3)."""
+    if isinstance(source, np.ndarray) and source.dtype == np.uint8 and source.ndim == 3 and source.shape[2] == 3 \
+            and source.size:
+        return np.ascontiguousarray(source)
     try:
         image = pictures.decode(source)
     except (TypeError, ValueError) as error:
@@ -130,7 +133,7 @@ def _mask(mask, shape, name):
         raise TypeError(f"{name} must be a mask, an array of bool or integers, got {kind}")
     if mask.shape != shape:
         raise ValueError(f"{name} must have the shape of its picture, {shape}, got {mask.shape}")
-    return np.ascontiguousarray(mask != 0 if mask.dtype.kind != "b" else mask).view(np.uint8)
+    return np.ascontiguousarray(mask if mask.dtype in (np.uint8, np.bool_) else mask != 0).view(np.uint8)
 
 
 class ImageNegatives:
@@ -141,6 +144,8 @@ class ImageNegatives:
 
     Parameters
     ----------
+    own : dict, optional
+        The subclass's parameters beside those below, by name.
     k : int in [1, 16]
         Slots.
     feather : int in [0, 32]
@@ -152,8 +157,6 @@ class ImageNegatives:
     variation : float in [0, 1]
         Share of the region's pixels whose standard deviation over source and variant, mean of the three channels, must
         be above 10: GNM's variation area, counted inside the region.
-    **parameters
-        What else the subclass takes.
 
     References
     ----------
@@ -164,7 +167,7 @@ class ImageNegatives:
     name = ""
     maker = ""
 
-    def __init__(self, *, k, feather=1, min_area=0.005, max_area=0.6, min_change=20, variation=0.14, **parameters):
+    def __init__(self, own=None, *, k, feather=1, min_area=0.005, max_area=0.6, min_change=20, variation=0.14):
         self.k = _integer(k, "k", 1, MAX_K + 1)
         rules = {"feather": _integer(feather, "feather", 0, 33), "min_area": number(min_area, "min_area", 0, 1),
                  "max_area": number(max_area, "max_area", 0, 1),
@@ -172,7 +175,7 @@ class ImageNegatives:
                  "variation": number(variation, "variation", 0, 1)}
         if min_area > max_area:
             raise ValueError(f"min_area must be at most max_area, got {min_area} and {max_area}")
-        self.parameters = {"k": self.k, **parameters, **rules}
+        self.parameters = {"k": self.k, **(own or {}), **rules}
 
     @property
     def parts(self):

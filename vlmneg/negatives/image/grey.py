@@ -27,7 +27,7 @@ class grey(ImageNegatives):
 
     def __init__(self, *, k=1, of_object=False, **rules):
         whole = {} if flag(of_object, "of_object") else {"min_area": 0, "max_area": 1}
-        super().__init__(k=k, of_object=of_object, **({"min_change": 8} | whole | rules))
+        super().__init__({"of_object": of_object}, k=k, **({"min_change": 8} | whole | rules))
 
     def slot(self):
         """The edit's own numbers, as the C core wants them."""

@@ -1,0 +1,69 @@
+/* Colour names and recolouring, in integers.
+ *
+ * Value V = max, chroma C = max - min, saturation C / V, hue in [0, 1536): 256 a sixth of the circle, red is 0.
+ * A pixel is given a colour by its hue, C' = max(C, s V), and channel = V - C' (1 - t), t what the pure hue has of it.
+ * Black, white and grey have C' = 0 and V' five sixths of the way to 0.15, 0.9 and 0.5 of 255; brown, which is a dark
+ * orange, goes to 0.4. */
+#include "vn_colour.h"
+
+enum { DARK = 51, PALE = 200, PURE = 256 };
+
+typedef struct tone {
+    int hue, value; /* hue -1: none; value 0: kept */
+} tone;
+
+static const tone tones[VN_COLOURS] = {
+    [VN_BLACK] = {-1, 38},  [VN_WHITE] = {-1, 230}, [VN_GREY] = {-1, 128},  [VN_RED] = {0, 0},
+    [VN_ORANGE] = {128, 0}, [VN_YELLOW] = {256, 0}, [VN_GREEN] = {512, 0},  [VN_BLUE] = {1024, 0},
+    [VN_PURPLE] = {1216, 0}, [VN_PINK] = {1408, 0}, [VN_BROWN] = {107, 102},
+};
+
+static int
+hue_of(int r, int g, int b, int max, int chroma)
+{
+    int h = max == r ? 256 * (g - b) + 1536 * chroma : max == g ? 256 * (b - r) + 512 * chroma
+                                                                : 256 * (r - g) + 1024 * chroma;
+    return h / chroma % 1536;
+}
+
+vn_colour
+vn_colour_of(const uint8_t *rgb)
+{
+    int r = rgb[0], g = rgb[1], b = rgb[2];
+    int max = VN_MAX(VN_MAX(r, g), b), chroma = max - VN_MIN(VN_MIN(r, g), b);
+    if (max < DARK)
+        return VN_BLACK;
+    if (chroma * 100 < max * 15)
+        return max > PALE ? VN_WHITE : VN_GREY;
+    int hue = hue_of(r, g, b, max, chroma);
+    if (hue >= 43 && hue < 179)
+        return max < 153 ? VN_BROWN : hue < 64 ? VN_RED : VN_ORANGE;
+    if (hue < 64 || hue >= 1472)
+        return max > 180 && chroma * 100 < max * 55 ? VN_PINK : VN_RED;
+    return hue < 299 ? VN_YELLOW : hue < 725 ? VN_GREEN : hue < 1109 ? VN_BLUE : hue < 1280 ? VN_PURPLE : VN_PINK;
+}
+
+static int
+part(int x)
+{
+    return VN_MAX(0, VN_MIN(x, PURE));
+}
+
+static int
+distance(int a, int b)
+{
+    return a > b ? a - b : b - a;
+}
+
+void
+vn_colour_give(uint8_t *rgb, vn_colour colour, int32_t saturation)
+{
+    tone to = tones[colour];
+    int was = VN_MAX(VN_MAX(rgb[0], rgb[1]), rgb[2]), chroma = was - VN_MIN(VN_MIN(rgb[0], rgb[1]), rgb[2]);
+    int value = to.value > 0 ? (was + 5 * to.value + 3) / 6 : was, least = (value * saturation + 500) / 1000;
+    chroma = to.hue < 0 ? 0 : VN_MAX(was > 0 ? chroma * value / was : 0, least);
+    const int pure[3] = {part(distance(to.hue, 768) - 256), part(512 - distance(to.hue, 512)),
+                         part(512 - distance(to.hue, 1024))};
+    for (int c = 0; c < 3; c++)
+        rgb[c] = (uint8_t)(value - (chroma * (PURE - pure[c]) + PURE / 2) / PURE);
+}

@@ -1,0 +1,76 @@
+/* One object gets another colour.
+ *
+ * The source colour is the one that more than half of the object's pixels have, if there is one; the new one is drawn
+ * from the others. param: bit set of colours to draw from; least saturation in thousandths. */
+#include "../../image/vn_colour.h"
+#include "../../vn_picture.h"
+
+/* -1: no colour covers more than half */
+static int
+main_colour(const vn_photo *in, const vn_mask *mask)
+{
+    int64_t count[VN_COLOURS] = {0};
+    for (int64_t i = 0; i < mask->box.height; i++)
+        for (int64_t j = 0; j < mask->box.width; j++)
+            if (mask->at[i * mask->stride + j])
+                count[vn_colour_of(in->rgb + ((mask->box.top + i) * in->W + mask->box.left + j) * 3)]++;
+    for (int c = 0; c < VN_COLOURS; c++)
+        if (2 * count[c] > mask->area)
+            return c;
+    return -1;
+}
+
+/* The n-th colour of a set; n is below their number. */
+static int
+nth(int32_t set, int64_t n)
+{
+    int c = 0;
+    while (!(set >> c & 1) || n-- > 0)
+        c++;
+    return c;
+}
+
+static int
+size_of(int32_t set)
+{
+    int n = 0;
+    for (int c = 0; c < VN_COLOURS; c++)
+        n += set >> c & 1;
+    return n;
+}
+
+static vn_image_reason
+make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_slot *slot, vn_rng *rng,
+     vn_arena *scratch)
+{
+    vn_image_reason why;
+    int64_t m = vn_photo_pick(in, slot, -1, rng, &why);
+    (void)other;
+    out->variants = 1;
+    if (m < 0)
+        return why;
+    const vn_mask *mask = &in->mask[m];
+    int from = main_colour(in, mask);
+    int32_t set = slot->param[0] & ~(from >= 0 ? 1 << from : 0);
+    int colours = size_of(set);
+    out->variants = (int)VN_MIN(vn_photo_choices(in, slot, -1) * VN_MAX(colours, 1), 1000);
+    if (colours == 0)
+        return VN_IMAGE_SAME;
+    int to = nth(set, vn_rng_below(rng, colours));
+    vn_layer layer = vn_layer_of(mask, in->H, in->W, 0, slot->feather, scratch);
+    int64_t pixels = layer.box.height * layer.box.width;
+    uint8_t *rgb = vn_arena_take(scratch, (size_t)pixels * 3);
+    vn_canvas_copy(rgb, &out->canvas, layer.box);
+    for (int64_t p = 0; p < pixels; p++)
+        vn_colour_give(rgb + p * 3, (vn_colour)to, slot->param[1]);
+    vn_paint(&out->canvas, &layer, rgb);
+    out->note[0] = (int32_t)m;
+    out->note[1] = from >= 0 ? from : INT32_MIN;
+    out->note[2] = to;
+    return VN_IMAGE_VALID;
+}
+
+static const char *const kinds[] = {"recolour", NULL};
+static const char *const notes[] = {"object", "old", "new", NULL};
+
+const vn_image_maker vn_image_recolour = {"recolour", "an object in another colour", kinds, notes, make};
