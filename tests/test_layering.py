@@ -140,7 +140,8 @@ def functions(module):
 
 def test_every_registry_line_has_its_file_and_twin():
     registry = (CSRC / "vn_registry.def").read_text()
-    for kind, folder, module in (("VN_TERM", "losses", "losses"), ("VN_TEXT", "negatives/text", "negatives")):
+    for kind, folder, module in (("VN_TERM", "losses", "losses"), ("VN_TEXT", "negatives/text", "negatives"),
+                                 ("VN_IMAGE", "negatives/image", "image_negatives")):
         listed = re.findall(rf"^{kind}\((\w+)", registry, re.M)
         if not listed:
             continue

@@ -1,7 +1,7 @@
 /* Blur: three running means over n = 2 radius + 1 pixels along each axis, close to a Gaussian of sigma = radius + 1/2.
  *
- * mean = (sum round(2^24 / n) + 2^23) >> 24; pixels beyond the edge are as those at the edge. Columns are blurred row by
- * row, so that the loops run along memory; rows likewise, after the picture is turned on its side.
+ * mean = (sum round(2^24 / n) + 2^23) >> 24; pixels beyond the edge are as those at the edge. Columns are blurred row
+ * by row, so that the loops run along memory; rows likewise, after the picture is turned on its side.
  * Wells, Efficient synthesis of Gaussian filters by cascaded uniform filters, 1986. */
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* Fills a hole from its surroundings by diffusion.
  *
- * Down: a cell of the next level is the rounded mean of the known ones among its up to 2 x 2 cells, until all are known.
- * Up: an unknown cell starts as the cell over it, then SWEEPS times every unknown cell of the level becomes the rounded
- * mean of its up to four neighbours, all at once. Values have FRACTION bits after the point.
+ * Down: a cell of the next level is the rounded mean of the known ones among its up to 2 x 2 cells, until all are
+ * known. Up: an unknown cell starts as the cell over it, then SWEEPS times every unknown cell of the level becomes the
+ * rounded mean of its up to four neighbours, all at once. Values have FRACTION bits after the point.
  * That is multigrid on Laplace's equation with the rim of the hole as boundary. */
 #include <string.h>
 
