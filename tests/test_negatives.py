@@ -427,3 +427,32 @@ def test_words_that_are_handed_in():
     words[0, 2] = ord("N")      # as a noun, "red" is still a colour word; as a determiner it isn't looked at
     words[0, 2] = ord("D")
     assert _core.text_draw(captions, None, None, rows, 0, slots, words, offsets)[1].tolist() == [[1], [1]]
+
+
+def test_annotations_take_the_taggers_place():
+    captions = ["a red dog and the blue bird of a big man", "two black cats behind a white car"]
+    g = text.swap(k=2) + text.replace(k=2)
+    made = vn.negatives.annotate(captions)
+    assert g(captions, annotations=made).text == g(captions).text == g.annotated(made)(captions).text
+    assert vn.negatives.mix(text.swap(), text.replace(), k=2).annotated(made)(captions[::-1]).text == vn.negatives.mix(
+        text.swap(), text.replace(), k=2)(captions[::-1]).text
+    with pytest.raises(ValueError, match="not annotated"):
+        g.annotated(made)(["a third caption"])
+
+    class blind:
+        name, version = "blind", "1"
+
+        def __call__(self, captions):
+            return [[(m.start(), m.end(), "DT") for m in re.finditer(r"\w+", c)] for c in captions]
+
+    assert not g.annotated(vn.negatives.annotate(captions, blind()))(captions).valid.any()
+
+
+def test_names_of_annotated_objects_are_never_put_in():
+    caption = "a dog on a sofa"
+    animals = ("cat", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "bird")
+    sample = SimpleNamespace(captions=(caption,), negatives=(), objects=SimpleNamespace(names=animals[1:]))
+    g = text.replace(k=1, concept="object")
+    for visit in range(40):
+        made = g([caption], samples=[sample], visit=visit)
+        assert not set(key(made.text[0][0]).split()) & set(animals[1:])

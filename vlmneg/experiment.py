@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Generator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -12,6 +13,7 @@ from . import data as datasets
 from . import losses
 from .clip import Clip
 from .config import ClipConfig
+from .negatives.annotations import annotate
 from .negatives.recipe import recipe
 from .runs import latest_checkpoint
 from .settings import RunSettings, SettingsError, as_json, check_keys
@@ -51,6 +53,8 @@ def train_from(settings: RunSettings, *, resume: bool = False, progress: bool = 
         log.warning("%d samples; left out: %s", len(data), left_out)
     objective = make_objective(settings.objective)
     negatives = recipe(settings.negatives) if settings.negatives else None
+    if negatives is not None and settings.tagger != "lexicon":
+        negatives = negatives.annotated(make_annotations(settings, data, progress))
     model = make_model(settings.model, data, settings.train.seed)
     records = train(model, data, objective, negatives, **asdict(settings.train), out=settings.out, resume=resume,
                     progress=progress)
@@ -84,6 +88,18 @@ def make_objective(wanted: str | Mapping[str, Any] | list) -> Any:
         return objective if weight == 1.0 else weight * objective
     except (ValueError, TypeError) as error:
         raise SettingsError(f"objective: {error}") from None
+
+
+def make_annotations(settings: RunSettings, data: Any, progress: bool) -> Any:
+    """Words of the data's captions by the tagger that settings name; kept beside the data, or with the run."""
+    source = Path(settings.data.get("captions") or settings.data.get("path") or Path(settings.out) / "captions")
+    if not os.access(source.parent, os.W_OK):
+        source = Path(settings.out) / source.name
+        source.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return annotate(data.captions(), settings.tagger, cache=source, progress=progress)
+    except (ValueError, TypeError) as error:
+        raise SettingsError(f"tagger: {error}") from None
 
 
 def make_model(table: Mapping[str, Any], data: Any, seed: int) -> Clip:

@@ -68,6 +68,7 @@ class RunSettings:
     data: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"kind": "scenes", "n": 4096})
     objective: str | Mapping[str, Any] | list = "infonce"
     negatives: list = dataclasses.field(default_factory=list)
+    tagger: str = "lexicon"
     train: TrainSettings = dataclasses.field(default_factory=TrainSettings)
 
 
@@ -212,7 +213,7 @@ def run_settings(table: Mapping[str, Any]) -> RunSettings:
             values[name] = {"preset" if name == "model" else "kind": values[name]}
     parts = (str, dict, list)
     kinds: dict[str, Any] = {"out": str, "model": dict, "data": dict, "objective": parts, "negatives": parts,
-                             "train": dict}
+                             "tagger": str, "train": dict}
     for name, value in values.items():
         if not isinstance(value, kinds[name]):
             raise SettingsError(f"{name} must be {_wanted(kinds[name])}, got {value!r}")

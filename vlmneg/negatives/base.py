@@ -190,6 +190,7 @@ class Negatives:
     """
 
     name = ""
+    annotations = None
 
     def __init__(self, **parameters):
         self.parameters = parameters
@@ -200,6 +201,29 @@ class Negatives:
     def parts(self):
         """The generators whose slots follow one another."""
         return (self,)
+
+    def annotated(self, annotations):
+        """The same, with the words of these annotations instead of the built-in tagger's.
+
+        Parameters
+        ----------
+        annotations : Annotations
+            Of every caption that will be asked for.
+
+        Returns
+        -------
+        Negatives
+
+        Examples
+        --------
+        >>> from vlmneg.negatives import annotate, text
+        >>> captions = ["a red dog"]
+        >>> text.replace(k=1, concept="color").annotated(annotate(captions))(captions).kind
+        [['replace_color']]
+        """
+        made = copy.copy(self)
+        made.annotations = annotations
+        return made
 
     def one(self):
         """The same with a single slot."""
@@ -242,11 +266,12 @@ class Negatives:
         avoid : list of N lists of str, optional
             Further true captions of the same image, which are never a valid negative.
         samples : list of N Sample, optional
-            Their captions are avoided too, and `exact` takes their negatives.
+            Their captions and what their objects are called are avoided too, and `exact` takes their negatives.
         tokenizer : callable from list of str to ndarray of shape (n, L), optional
             A negative whose ids are those of its caption, as when the edit lies behind the context, isn't valid then.
         annotations : Annotations, optional
-            Words of the captions, as from `vlmneg.negatives.annotate`; without them the built-in tagger reads each.
+            Words of the captions, as from `vlmneg.negatives.annotate`; without them those of `annotated`, or the
+            built-in tagger reads each.
 
         Returns
         -------
@@ -296,9 +321,11 @@ class Negatives:
             for i, s in enumerate(samples):
                 if not hasattr(s, "captions") or not hasattr(s, "negatives"):
                     raise TypeError(f"samples[{i}] must be a vlmneg.data.Sample, got {type(s).__name__}")
-            true = [row + tuple(s.captions) for row, s in zip(true, samples, strict=True)]
+            true = [row + tuple(s.captions) + tuple(getattr(s, "objects", None) and s.objects.names or ())
+                    for row, s in zip(true, samples, strict=True)]
         known = avoid is not None or samples is not None
         words = offsets = None
+        annotations = self.annotations if annotations is None else annotations
         if annotations is not None:
             found = annotations.of(captions)
             words, offsets = found.words, found.offsets
