@@ -123,6 +123,7 @@ def calls():
                               ((0, 65535, 0, 0), (1, 65535, 1, 1)), None, None),
         "text_annotate": lambda: (SENTENCES, np.array([[0, 1, 68], [2, 5, 78], [0, 3, 0]], np.int32),
                                   np.array([0, 2, 3, 3])),
+        "text_apply": lambda: (SENTENCES[0], ((0, 1, "an"), (2, 2, "é"))),
         "text_lexicon_hash": tuple,
         "text_words": lambda: (SENTENCES[0],),
         "text_listed": tuple,

@@ -20,6 +20,7 @@
  * adds its types (return 0) and may be NULL work. */
 #define VNPY_FAMILIES(X) \
     X(annotate)          \
+    X(apply)             \
     X(core)              \
     X(image)             \
     X(image_negatives)   \

@@ -1,0 +1,94 @@
+"""Words of captions, and the text that replacing one makes, for generators that are written in Python."""
+
+from typing import NamedTuple
+
+from vlmneg import _core
+
+# vn_form of csrc/text/vn_text.h
+BASE, PLURAL, EITHER, THIRD, ING, PAST = range(6)
+CLASSES = {"noun": "N", "verb": "V", "adjective": "A", "adverb": "R", "preposition": "P", "number": "M"}
+
+
+class Word(NamedTuple):
+    """A word of a caption: characters start to stop, class letter, form (of nouns and verbs), line of the lexicon."""
+
+    start: int
+    stop: int
+    kind: str
+    form: int
+    lemma: int
+
+
+def words_of(request):
+    """Words of each caption, from the call's annotations or by the built-in tagger.
+
+    Parameters
+    ----------
+    request : Request
+
+    Returns
+    -------
+    list of N lists of Word
+    """
+    if request.words is None:
+        return tagged(request.captions)
+    return _read(request.captions, request.words, request.offsets)
+
+
+def tagged(captions):
+    """Words of each caption by the built-in tagger.
+
+    Parameters
+    ----------
+    captions : sequence of N str
+
+    Returns
+    -------
+    list of N lists of Word
+
+    Examples
+    --------
+    >>> [(word.start, word.stop, word.kind) for word in tagged(["two cats"])[0]]
+    [(0, 3, 'M'), (4, 8, 'N')]
+    """
+    return _read(captions, *_core.text_annotate(tuple(captions), None, None))
+
+
+def _read(captions, words, offsets):
+    rows, words, offsets = [], words.tolist(), offsets.tolist()
+    for i, caption in enumerate(captions):
+        row = words[offsets[i]:offsets[i + 1]]
+        if not caption.isascii():
+            raw = caption.encode()
+            row = [(len(raw[:begin].decode()), len(raw[:end].decode()), *rest) for begin, end, *rest in row]
+        rows.append([Word(begin, end, chr(kind & 0xFFFF), kind >> 16, lemma) for begin, end, kind, lemma in row])
+    return rows
+
+
+def stands_alone(caption, word):
+    """Whether a word is no part of a longer one, such as "red-haired" or "dog's"."""
+    around = caption[:word.start][-1:] + caption[word.stop:][:1]
+    return not any(c.isalnum() or c in "-'’_" for c in around)
+
+
+def rewritten(caption, word, new):
+    """The caption with another word in this one's place; "a" and "an" and capital letters follow.
+
+    Parameters
+    ----------
+    caption : str
+    word : Word
+    new : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> caption = "A cat on a sofa"
+    >>> rewritten(caption, tagged([caption])[0][1], "elephant")
+    'An elephant on a sofa'
+    """
+    begin, end = len(caption[:word.start].encode()), len(caption[:word.stop].encode())
+    return _core.text_apply(caption, ((begin, end, new),))
