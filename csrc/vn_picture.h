@@ -21,7 +21,7 @@ typedef enum vn_image_reason {
 enum {
     VN_IMAGE_PARAMS = 4,
     VN_IMAGE_NOTES = 12,  /* numbers that say what was done */
-    VN_IMAGE_SCRATCH = 32 /* bytes of scratch a pixel of both pictures */
+    VN_IMAGE_SCRATCH = 64 /* bytes of scratch a pixel of both pictures */
 };
 
 typedef struct vn_photo {
@@ -70,6 +70,13 @@ const vn_image_maker *vn_image_listed(int i, uint32_t *stream);
 int64_t vn_photo_pick(const vn_photo *in, const vn_image_slot *slot, int64_t skip, vn_rng *rng, vn_image_reason *why);
 /* How many there are to pick from. */
 int64_t vn_photo_choices(const vn_photo *in, const vn_image_slot *slot, int64_t skip);
+int vn_photo_allows(const vn_photo *in, const vn_image_slot *slot, int64_t m);
+/* Two such objects a < b of different categories, uniformly; how many pairs there are. Unknown categories differ. */
+int64_t vn_photo_pair(const vn_photo *in, const vn_image_slot *slot, vn_rng *rng, int64_t *a, int64_t *b);
+/* Whether a mask covers over a quarter of some object other than those numbered a and b. */
+int vn_photo_hides(const vn_photo *in, const vn_mask *mask, int64_t a, int64_t b);
+/* The vn_colour that over half of an object's pixels have; -1: none. */
+int vn_photo_colour(const vn_photo *in, int64_t m);
 
 /* N pictures, K slots. */
 typedef struct vn_image_job {

@@ -37,8 +37,8 @@ vn_image_listed(int i, uint32_t *stream)
     return list[i].maker;
 }
 
-static int
-allowed(const vn_photo *in, const vn_image_slot *slot, int64_t m)
+int
+vn_photo_allows(const vn_photo *in, const vn_image_slot *slot, int64_t m)
 {
     int64_t share = in->mask[m].area * MILLION, frame = in->H * in->W;
     return in->mask[m].use && in->mask[m].area > 0 && share >= slot->least * frame && share <= slot->most * frame;
@@ -49,7 +49,7 @@ vn_photo_choices(const vn_photo *in, const vn_image_slot *slot, int64_t skip)
 {
     int64_t n = 0;
     for (int64_t m = 0; m < in->masks; m++)
-        n += m != skip && allowed(in, slot, m);
+        n += m != skip && vn_photo_allows(in, slot, m);
     return n;
 }
 
@@ -62,7 +62,7 @@ vn_photo_pick(const vn_photo *in, const vn_image_slot *slot, int64_t skip, vn_rn
         if (m == skip || !in->mask[m].use || in->mask[m].area == 0)
             continue;
         *why = VN_IMAGE_AREA;
-        if (allowed(in, slot, m) && left-- == 0)
+        if (vn_photo_allows(in, slot, m) && left-- == 0)
             return m;
     }
     return -1;
@@ -71,8 +71,13 @@ vn_photo_pick(const vn_photo *in, const vn_image_slot *slot, int64_t skip, vn_rn
 size_t
 vn_image_scratch(const vn_photo *photo, const vn_photo *other)
 {
-    int64_t pixels = photo->H * photo->W + (other->rgb != NULL ? other->H * other->W : 0);
-    return (size_t)(pixels * VN_IMAGE_SCRATCH) + 65536; /* small takes are rounded up */
+    enum { SIDE = 1024 }; /* a pixel of height and width: what a resize needs, also of a picture one pixel high */
+    int64_t pixels = photo->H * photo->W, sides = photo->H + photo->W;
+    if (other->rgb != NULL) {
+        pixels += other->H * other->W;
+        sides += other->H + other->W;
+    }
+    return (size_t)(pixels * VN_IMAGE_SCRATCH + sides * SIDE) + 65536; /* small takes are rounded up */
 }
 
 static vn_image_reason

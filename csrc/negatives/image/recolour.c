@@ -5,21 +5,6 @@
 #include "../../image/vn_colour.h"
 #include "../../vn_picture.h"
 
-/* -1: no colour covers more than half */
-static int
-main_colour(const vn_photo *in, const vn_mask *mask)
-{
-    int64_t count[VN_COLOURS] = {0};
-    for (int64_t i = 0; i < mask->box.height; i++)
-        for (int64_t j = 0; j < mask->box.width; j++)
-            if (mask->at[i * mask->stride + j])
-                count[vn_colour_of(in->rgb + ((mask->box.top + i) * in->W + mask->box.left + j) * 3)]++;
-    for (int c = 0; c < VN_COLOURS; c++)
-        if (2 * count[c] > mask->area)
-            return c;
-    return -1;
-}
-
 /* The n-th colour of a set; n is below their number. */
 static int
 nth(int32_t set, int64_t n)
@@ -50,7 +35,7 @@ make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_
     if (m < 0)
         return why;
     const vn_mask *mask = &in->mask[m];
-    int from = main_colour(in, mask);
+    int from = vn_photo_colour(in, m);
     int32_t set = slot->param[0] & ~(from >= 0 ? 1 << from : 0);
     int colours = size_of(set);
     out->variants = (int)VN_MIN(vn_photo_choices(in, slot, -1) * VN_MAX(colours, 1), 1000);
