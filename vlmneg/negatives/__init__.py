@@ -1,6 +1,6 @@
 """Hard negatives of captions, pictures and embeddings: false of the other side, but close to what is true."""
 
-from vlmneg.negatives import taggers, text
+from vlmneg.negatives import image, taggers, text
 from vlmneg.negatives.annotations import Annotations, annotate
 from vlmneg.negatives.base import Edit, Negatives, Result, mix
 from vlmneg.negatives.recipe import recipe, recipes
@@ -15,6 +15,7 @@ __all__ = [
     "annotate",
     "find",
     "get",
+    "image",
     "key",
     "mix",
     "names",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmneg.negatives.base import Negatives, mix
+from vlmneg.negatives.image import ImageNegatives
 from vlmneg.negatives.registry import find, names
 from vlmneg.settings import SettingsError, check_keys, read_table
 from vlmneg.settings import recipes as listed
@@ -56,7 +57,7 @@ def recipe(source: Any) -> Any:
     >>> recipe([{"name": "text.swap", "k": 1}, {"mix": ["text.swap", "text.replace"], "k": 2}]).k
     3
     """
-    if isinstance(source, Negatives):
+    if isinstance(source, (Negatives, ImageNegatives)):
         return source
     if isinstance(source, (str, Path)):
         source = read_table(source, FOLDER)
@@ -67,7 +68,11 @@ def recipe(source: Any) -> Any:
     made = None
     for entry in source if isinstance(source, list) else [source]:
         part = _mix(entry) if isinstance(entry, Mapping) and "mix" in entry else _generator(entry)
-        made = part if made is None else made + part
+        try:
+            made = part if made is None else made + part
+        except TypeError:
+            raise SettingsError(f"{part.name} can't stand beside {made}: one makes captions and the other pictures; "
+                                "take two recipes") from None
     if made is None:
         raise SettingsError("a recipe must name at least one generator")
     return made

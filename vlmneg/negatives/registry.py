@@ -5,7 +5,7 @@ import importlib.metadata
 from typing import Any
 
 GROUP = "vlmneg.negatives"
-MODALITIES = ("text",)
+MODALITIES = ("text", "image")
 _registered: dict[str, Any] = {}
 
 
@@ -150,7 +150,9 @@ def _check_modality(modality):
 
 
 def _built_in(modality):
-    return importlib.import_module(f"vlmneg.negatives.{modality}").__all__
+    """Names of a package's generators."""
+    package = importlib.import_module(f"vlmneg.negatives.{modality}")
+    return [n for n in package.__all__ if getattr(getattr(package, n), "name", "") == n]
 
 
 def _entry_points():
