@@ -17,6 +17,14 @@
 #define VN_RESTRICT restrict
 #endif
 
+/* Before a function of integer loops: they are equal on every processor, so the loader may pick the fastest copy. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define VN_CLONES __attribute__((target_clones("default", "avx2")))
+#else
+#define VN_CLONES
+#endif
+
 /* Backend files are compiled once per instruction level; the build sets VN_LEVEL to its name. */
 #define VN_JOIN_(a, b, c) a##b##_##c
 #define VN_JOIN(a, b, c) VN_JOIN_(a, b, c)

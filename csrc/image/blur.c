@@ -10,7 +10,7 @@
 enum { PASSES = 3, TILE = 16 };
 
 /* out (n,m): means of in over 2 radius + 1 rows; sum (m) */
-static void
+VN_CLONES static void
 mean_rows(uint8_t *VN_RESTRICT out, const uint8_t *VN_RESTRICT in, uint32_t *VN_RESTRICT sum, int64_t n, int64_t m,
           int64_t radius)
 {

@@ -55,15 +55,28 @@ distance(int a, int b)
     return a > b ? a - b : b - a;
 }
 
-void
-vn_colour_give(uint8_t *rgb, vn_colour colour, int32_t saturation)
+/* pure: what the hue has of red, green and blue */
+static void
+give(uint8_t *rgb, tone to, const int pure[3], int32_t saturation)
 {
-    tone to = tones[colour];
-    int was = VN_MAX(VN_MAX(rgb[0], rgb[1]), rgb[2]), chroma = was - VN_MIN(VN_MIN(rgb[0], rgb[1]), rgb[2]);
-    int value = to.value > 0 ? (was + 5 * to.value + 3) / 6 : was, least = (value * saturation + 500) / 1000;
-    chroma = to.hue < 0 ? 0 : VN_MAX(was > 0 ? chroma * value / was : 0, least);
-    const int pure[3] = {part(distance(to.hue, 768) - 256), part(512 - distance(to.hue, 512)),
-                         part(512 - distance(to.hue, 1024))};
+    int was = VN_MAX(VN_MAX(rgb[0], rgb[1]), rgb[2]), value = was;
+    int chroma = was - VN_MIN(VN_MIN(rgb[0], rgb[1]), rgb[2]);
+    if (to.value > 0) {
+        value = (was + 5 * to.value + 3) / 6;
+        chroma = was > 0 ? chroma * value / was : 0;
+    }
+    chroma = to.hue < 0 ? 0 : VN_MAX(chroma, (value * saturation + 500) / 1000);
     for (int c = 0; c < 3; c++)
         rgb[c] = (uint8_t)(value - (chroma * (PURE - pure[c]) + PURE / 2) / PURE);
+}
+
+void
+vn_colour_give(uint8_t *rgb, const uint8_t *alpha, int64_t n, vn_colour colour, int32_t saturation)
+{
+    tone to = tones[colour];
+    const int pure[3] = {part(distance(to.hue, 768) - 256), part(512 - distance(to.hue, 512)),
+                         part(512 - distance(to.hue, 1024))};
+    for (int64_t p = 0; p < n; p++)
+        if (alpha[p] != 0)
+            give(rgb + p * 3, to, pure, saturation);
 }

@@ -26,6 +26,15 @@ vn_box_union(vn_box a, vn_box b)
     return (vn_box){top, left, bottom - top, right - left};
 }
 
+VN_CLONES static int32_t
+count_set(const uint8_t *line, int64_t n)
+{
+    int32_t count = 0;
+    for (int64_t j = 0; j < n; j++)
+        count += line[j] != 0;
+    return count;
+}
+
 vn_mask
 vn_mask_of(const uint8_t *at, int64_t stride, vn_box placed, int64_t H, int64_t W)
 {
@@ -35,9 +44,7 @@ vn_mask_of(const uint8_t *at, int64_t stride, vn_box placed, int64_t H, int64_t 
     vn_box b = {bottom, right, top - 1, left - 1}; /* first and last row and column that hold something */
     for (int64_t i = top; i < bottom; i++) {
         const uint8_t *line = at + i * stride;
-        int64_t count = 0, first = left, last = right - 1;
-        for (int64_t j = left; j < right; j++)
-            count += line[j] != 0;
+        int64_t count = right > left ? count_set(line + left, right - left) : 0, first = left, last = right - 1;
         if (count == 0)
             continue;
         while (line[first] == 0)
@@ -72,7 +79,7 @@ sum_rows(uint16_t *out, const uint16_t *in, int64_t h, int64_t w, int64_t r)
 }
 
 /* The same along columns. */
-static void
+VN_CLONES static void
 sum_columns(uint16_t *out, const uint16_t *in, int64_t h, int64_t w, int64_t r)
 {
     memset(out, 0, (size_t)w * sizeof *out);
@@ -148,20 +155,39 @@ vn_layer_all(int64_t H, int64_t W, vn_arena *scratch)
     return layer;
 }
 
+/* Pixels [j, end) of a row are painted with the same alpha. */
+static inline int64_t
+run_end(const uint8_t *alpha, int64_t j, int64_t n)
+{
+    int64_t end = j + 1;
+    while (end < n && alpha[end] == alpha[j])
+        end++;
+    return end;
+}
+
+static void
+paint_row(uint8_t *to, uint8_t *region, const uint8_t *alpha, const uint8_t *from, int64_t n)
+{
+    for (int64_t j = 0, end; j < n; j = end) {
+        int a = alpha[j];
+        end = run_end(alpha, j, n);
+        if (a == 0)
+            continue;
+        memset(region + j, 1, (size_t)(end - j));
+        if (a == 255)
+            memcpy(to + j * 3, from + j * 3, (size_t)(end - j) * 3);
+        for (int64_t c = j * 3; a < 255 && c < end * 3; c++)
+            to[c] = (uint8_t)((to[c] * (255 - a) + from[c] * a + 127) / 255);
+    }
+}
+
 void
 vn_paint(vn_canvas *canvas, const vn_layer *layer, const uint8_t *rgb)
 {
     vn_box b = layer->box;
     for (int64_t i = 0; i < b.height; i++) {
-        const uint8_t *alpha = layer->alpha + i * b.width, *from = rgb + i * b.width * 3;
-        uint8_t *to = canvas->rgb + ((b.top + i) * canvas->W + b.left) * 3;
-        uint8_t *region = canvas->region + (b.top + i) * canvas->W + b.left;
-        for (int64_t j = 0; j < b.width; j++) {
-            int a = alpha[j];
-            for (int c = 0; c < 3; c++)
-                to[j * 3 + c] = (uint8_t)((to[j * 3 + c] * (255 - a) + from[j * 3 + c] * a + 127) / 255);
-            region[j] |= a != 0;
-        }
+        int64_t at = (b.top + i) * canvas->W + b.left;
+        paint_row(canvas->rgb + at * 3, canvas->region + at, layer->alpha + i * b.width, rgb + i * b.width * 3, b.width);
     }
     canvas->touched = vn_box_union(canvas->touched, b);
 }

@@ -14,14 +14,6 @@
 /* 32 lanes: with 16 or fewer the compiler unrolls the inner loop into scalars before it thinks of vectors. */
 enum { BITS = 22, ROWS = 32, LANES = 32 };
 
-/* Integer loops are equal on every processor, so the loader may pick the fastest copy. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define CLONES __attribute__((target_clones("default", "avx2")))
-#else
-#define CLONES
-#endif
-
 /* One axis: its wanted outputs [begin, begin + count) read the pixels [low, high). */
 typedef struct axis {
     int64_t N, M, begin, count, low, high, taps;
@@ -101,7 +93,7 @@ round_to_byte(int32_t sum)
 }
 
 /* out[j] = sum over k < taps of weight[k] line_k[j], j < n; lines are stride bytes apart */
-CLONES static void
+VN_CLONES static void
 blend(uint8_t *VN_RESTRICT out, const uint8_t *VN_RESTRICT line, int64_t stride, const int32_t *VN_RESTRICT weight,
       int64_t taps, int64_t n)
 {

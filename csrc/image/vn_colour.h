@@ -20,7 +20,7 @@ typedef enum vn_colour {
 } vn_colour;
 
 vn_colour vn_colour_of(const uint8_t *rgb);
-/* saturation: the least, in thousandths; black, white and grey have none */
-void vn_colour_give(uint8_t *rgb, vn_colour colour, int32_t saturation);
+/* Pixels (n,3) where alpha (n) is not 0. saturation: the least, in thousandths; black, white and grey have none. */
+void vn_colour_give(uint8_t *rgb, const uint8_t *alpha, int64_t n, vn_colour colour, int32_t saturation);
 
 #endif

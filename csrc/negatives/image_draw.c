@@ -80,20 +80,37 @@ vn_image_scratch(const vn_photo *photo, const vn_photo *other)
     return (size_t)(pixels * VN_IMAGE_SCRATCH + sides * SIDE) + 65536; /* small takes are rounded up */
 }
 
+/* Adds up a row of n pixels. Outside the region nothing has changed, so it need not be asked. */
+VN_CLONES static void
+measure_row(int64_t total[3], const uint8_t *now, const uint8_t *was, const uint8_t *region, int64_t n)
+{
+    int32_t area = 0, sum = 0, strong = 0;
+    for (int64_t j = 0; j < n; j++) {
+        int change = 0;
+        for (int c = 0; c < 3; c++)
+            change += abs(now[j * 3 + c] - was[j * 3 + c]);
+        area += region[j];
+        sum += change;
+        strong += change > STRONG;
+    }
+    total[0] += area;
+    total[1] += sum;
+    total[2] += strong;
+}
+
 static vn_image_reason
 judge(const vn_canvas *canvas, const vn_photo *in, const vn_image_slot *slot)
 {
+    enum { PIECE = 1 << 20 }; /* sums of a piece of a row fit 32 bits */
     vn_box b = canvas->touched;
-    int64_t area = 0, strong = 0, sum = 0, frame = in->H * in->W;
+    int64_t total[3] = {0, 0, 0}, frame = in->H * in->W;
     for (int64_t i = b.top; i < b.top + b.height; i++)
-        for (int64_t j = b.left; j < b.left + b.width; j++) {
-            const uint8_t *now = canvas->rgb + (i * in->W + j) * 3, *was = in->rgb + (i * in->W + j) * 3;
-            int here = canvas->region[i * in->W + j];
-            int change = abs(now[0] - was[0]) + abs(now[1] - was[1]) + abs(now[2] - was[2]);
-            area += here;
-            sum += here * change;
-            strong += here & (change > STRONG);
+        for (int64_t j = b.left; j < b.left + b.width; j += PIECE) {
+            int64_t at = i * in->W + j;
+            measure_row(total, canvas->rgb + at * 3, in->rgb + at * 3, canvas->region + at,
+                        VN_MIN(b.left + b.width - j, (int64_t)PIECE));
         }
+    int64_t area = total[0], sum = total[1], strong = total[2];
     if (area == 0)
         return VN_IMAGE_SAME;
     if (area * MILLION < slot->least * frame || area * MILLION > slot->most * frame)

@@ -46,8 +46,7 @@ make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_
     int64_t pixels = layer.box.height * layer.box.width;
     uint8_t *rgb = vn_arena_take(scratch, (size_t)pixels * 3);
     vn_canvas_copy(rgb, &out->canvas, layer.box);
-    for (int64_t p = 0; p < pixels; p++)
-        vn_colour_give(rgb + p * 3, (vn_colour)to, slot->param[1]);
+    vn_colour_give(rgb, layer.alpha, pixels, (vn_colour)to, slot->param[1]);
     vn_paint(&out->canvas, &layer, rgb);
     out->note[0] = (int32_t)m;
     out->note[1] = from >= 0 ? from : INT32_MIN;

@@ -95,17 +95,12 @@ def _down(values, known):
 
 def _up(values, known, coarse):
     h, w = known.shape
-    over = coarse[np.arange(h)[:, None] // 2, np.arange(w) // 2]
-    values = np.where(known[..., None], values, over)
-    n = _neighbours(np.ones((h, w, 1), int))
+    values = np.where(known[..., None], values, coarse[np.arange(h)[:, None] // 2, np.arange(w) // 2])
     for _ in range(SWEEPS):
-        values = np.where(known[..., None], values, (_neighbours(values) + n // 2) // np.maximum(n, 1))
+        wide = np.pad(values, ((1, 1), (1, 1), (0, 0)), "edge")
+        mean = (wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:] + 2) >> 2
+        values = np.where(known[..., None], values, mean)
     return values
-
-
-def _neighbours(x):
-    wide = np.pad(x, ((1, 1), (1, 1), (0, 0)))
-    return wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:]
 
 
 def blur(rgb, radius):
