@@ -292,8 +292,9 @@ class Negatives:
         check_unicode(request, text, code)
         if tokenizer is not None:
             check_tokens(request, text, code, tokenizer)
+        kinds = self.kinds
         for i, k in np.argwhere(code).tolist():
-            text[i][k], kind[i][k] = request.captions[i], self.kinds[k]
+            text[i][k], kind[i][k] = request.captions[i], kinds[k]
         reason = np.array(REASONS, object)[code].tolist()
         return Result(text, (code == VALID).astype(np.uint8), kind, reason, list(request.captions),
                       (made.places, made.counts))
