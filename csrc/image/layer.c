@@ -186,8 +186,8 @@ vn_paint(vn_canvas *canvas, const vn_layer *layer, const uint8_t *rgb)
 {
     vn_box b = layer->box;
     for (int64_t i = 0; i < b.height; i++) {
-        int64_t at = (b.top + i) * canvas->W + b.left;
-        paint_row(canvas->rgb + at * 3, canvas->region + at, layer->alpha + i * b.width, rgb + i * b.width * 3, b.width);
+        int64_t to = (b.top + i) * canvas->W + b.left, from = i * b.width;
+        paint_row(canvas->rgb + to * 3, canvas->region + to, layer->alpha + from, rgb + from * 3, b.width);
     }
     canvas->touched = vn_box_union(canvas->touched, b);
 }
