@@ -358,12 +358,88 @@ def test_concurrency_changes_nothing(n, whole, tmp_path):
 
 def test_real_photographs(shared, tmp_path):
     """Offline, on photographs with and without annotation."""
-    photos = vn.data.coco(shared / "coco/captions.json", shared / "coco/images")
-    instances = standins.Instances(shared / "coco/instances.json")
-    chosen = [s for s in photos if s.name in instances.of][:2] + [s for s in photos if s.name not in instances.of][:1]
-    summary = vn.gnm.run(chosen, tmp_path, **standins.plugins(shared / "coco/instances.json"), progress=False)
+    folder = shared / "coco"
+    photos = vn.data.coco(folder / "captions.json", folder / "images", folder / "instances.json")
+    chosen = [s for s in photos if len(s.objects)][:2] + [s for s in photos if not len(s.objects)][:1]
+    summary = vn.gnm.run(chosen, tmp_path, **standins.plugins(chosen), progress=False)
     assert not summary.failures and summary.kept > 0
     for r in json.loads((tmp_path / "records.json").read_text()):
         own = {vn.negatives.key(c) for c in r["original_captions"]}
         assert all(vn.negatives.key(c) not in own for c in r["captions"])
         assert r["iva_score"] > 14 and np.mean(r["itm_score"]) > 0
+    data = vn.data.gnm(tmp_path / "records.json", tmp_path / "pictures")
+    assert len(data) == summary.kept and data.photos[0].name in {s.name for s in chosen}
+
+
+# ---- batches
+
+def plain_groups(sizes=(4, 4, 2, 1, 3, 5), rows=0):
+    groups = {}
+    for g, size in enumerate(sizes):
+        groups[g] = [(rows + i, float(i)) for i in range(size)]
+        rows += size
+    return groups
+
+
+def test_batches_of_the_three_modes():
+    groups = {i: [(i, 1.0)] for i in range(250)}
+    sampler = vn.gnm.GroupSampler(groups, 1, 1, 200, 0, photos=90)              # all-in-one
+    sizes = [(len(b.variations), len(b.photos)) for b in sampler]
+    assert sizes == [(100, 100), (100, 100), (50, 50)] and len(sampler) == 3
+    groups = {i: [(4 * i + k, 0.1 * k) for k in range(4)] for i in range(45)}
+    sampler = vn.gnm.GroupSampler(groups, 2, 8, 200, 7, photos=1000)            # item-based
+    assert [(len(b.variations), len(b.photos)) for b in sampler] == [(40, 160), (40, 160), (10, 40)]
+    for epoch in (0, 1):
+        drawn = [b.variations // 4 for b in sampler.epoch(epoch)]
+        assert Counter(np.concatenate(drawn).tolist()) == dict.fromkeys(range(45), 2)
+        assert all((b.variations[::2] != b.variations[1::2]).all() for b in sampler.epoch(epoch))
+    # image-based: never two of one item
+    groups = {0: [(0, 0.0, "dog"), (1, 5.0, "dog"), (2, 1.0, "cat"), (3, 0.0, "cat")],
+              1: [(4, 0.0, "a"), (5, 0.0, "a")]}
+    for seed in range(30):
+        batch = next(iter(vn.gnm.GroupSampler(groups, 2, 0, 4, seed)))
+        rows = sorted(batch.variations.tolist())
+        assert len(rows) == 3 and rows[0] in (0, 1) and rows[1] in (2, 3) and rows[2] in (4, 5)
+
+
+def test_small_groups_give_all_they_have():
+    sampler = vn.gnm.GroupSampler(plain_groups(), 2, 0, 20, 3)
+    batch = next(iter(sampler))
+    assert len(batch.variations) == 11 and len(batch.photos) == 0
+
+
+def test_members_are_drawn_by_weight():
+    """First draws are proportional to score - minimum + 0.5: here 0.5 : 1.5 : 3, and 2 of 3 without replacement."""
+    groups = {g: [(3 * g, -1.0), (3 * g + 1, 0.0), (3 * g + 2, 1.5)] for g in range(4000)}
+    batch = next(iter(vn.gnm.GroupSampler(groups, 2, 0, 8000, 1)))
+    pairs = batch.variations.reshape(-1, 2) % 3
+    weights = np.array([0.5, 1.5, 3.0])
+    first = np.bincount(pairs[:, 0], minlength=3) / 4000
+    assert np.abs(first - weights / 5).max() < 4 * np.sqrt(0.25 / 4000)
+    rest = [weights[2] / 5 * weights[1] / 2, weights[1] / 5 * weights[2] / 3.5]         # 2 then 1, 1 then 2
+    both = ((pairs == 1).any(1) & (pairs == 2).any(1)).mean()
+    assert abs(both - sum(rest)) < 4 * np.sqrt(0.25 / 4000)
+
+
+def test_batches_are_a_function_of_seed_and_epoch():
+    make = lambda seed=5: vn.gnm.GroupSampler(plain_groups(), 2, 3, 10, seed, photos=7)      # noqa: E731
+    flat = lambda batches: [[x.tolist() for x in b] for b in batches]                        # noqa: E731
+    again = make()
+    _ = list(again.epoch(4))
+    assert flat(make().epoch(2)) == flat(again.epoch(2))
+    assert flat(make().epoch(2)) != flat(make().epoch(3)) != flat(make(6).epoch(3))
+    seen = Counter()
+    for epoch in range(7):
+        seen.update(np.concatenate([b.photos for b in make().epoch(epoch)]).tolist())
+    assert set(seen.values()) == {18} and len(seen) == 7                       # 7 epochs * 6 groups * 3 / 7 photographs
+
+
+@pytest.mark.parametrize("bad, match", [
+    ({"groups": {}}, "groups must be"), ({"groups": {0: []}}, "needs members"), ({"groups": {0: [(1,)]}}, "a member"),
+    ({"groups": {0: [(1, float("nan"))]}}, "finite"), ({"n": 9}, "no room"), ({"photos": None}, "photographs"),
+    ({"per_group": 0}, "per_group"), ({"seed": -1}, "seed"), ({"fill": True}, "fill"),
+])  # fmt: skip
+def test_sampler_refusals(bad, match):
+    given = {"groups": plain_groups(), "per_group": 2, "fill": 8, "n": 20, "seed": 0, "photos": 5, **bad}
+    with pytest.raises(ValueError, match=match):
+        vn.gnm.GroupSampler(**given)

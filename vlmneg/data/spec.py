@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping
 
 from vlmneg.data.coco import coco
+from vlmneg.data.gnm import gnm
 from vlmneg.data.scenes import scenes
 from vlmneg.data.table import table
 
-READERS = {"scenes": scenes, "coco": coco, "table": table}
+READERS = {"scenes": scenes, "coco": coco, "gnm": gnm, "table": table}
 
 
 def open(spec):
@@ -18,8 +19,8 @@ def open(spec):
     Parameters
     ----------
     spec : mapping or path
-        A mapping holds `kind` ("scenes", "coco" or "table") and the parameters of the function of that name; the kind
-        may be left out where a parameter tells it. A path is a CSV or TSV file.
+        A mapping holds `kind` ("scenes", "coco", "gnm" or "table") and the parameters of the function of that name; the
+        kind may be left out where a parameter tells it. A path is a CSV or TSV file.
 
     Returns
     -------
@@ -63,7 +64,7 @@ def _guess(given):
     if "path" in given and str(given["path"]).lower().endswith(".json"):
         raise ValueError(f"{given['path']} needs its folder of pictures: "
                          "{'kind': 'coco', 'captions': FILE, 'images': FOLDER}")
-    for key, kind in (("path", "table"), ("captions", "coco"), ("n", "scenes")):
+    for key, kind in (("path", "table"), ("captions", "coco"), ("annotations", "gnm"), ("n", "scenes")):
         if key in given:
             return kind
     raise ValueError(f"the kind of data is not clear from {', '.join(map(repr, given)) or 'an empty description'}; "

@@ -5,10 +5,11 @@ from vlmneg.gnm.pictures import encode
 from vlmneg.gnm.pipeline import run
 from vlmneg.gnm.plugins import Boxes, Dropped, Portrayal, Tags
 from vlmneg.gnm.rewriting import captions_of, clean, phrases, rewrite
+from vlmneg.gnm.sampler import Batch, GroupSampler
 from vlmneg.gnm.scores import variation_area
 from vlmneg.gnm.settings import PipelineError, Settings, Summary
 from vlmneg.gnm.windows import Window, crop_window, cut, nms, paste
 
-__all__ = ["Boxes", "Dropped", "PipelineError", "Portrayal", "Settings", "Summary", "Tags", "Window", "captions_of",
-           "clean", "crop_window", "cut", "encode", "models", "nms", "paste", "phrases", "rewrite", "run",
-           "standins", "variation_area"]
+__all__ = ["Batch", "Boxes", "Dropped", "GroupSampler", "PipelineError", "Portrayal", "Settings", "Summary", "Tags",
+           "Window", "captions_of", "clean", "crop_window", "cut", "encode", "models", "nms", "paste", "phrases",
+           "rewrite", "run", "standins", "variation_area"]

@@ -1,24 +1,21 @@
 """Stand-ins for the pipeline's models, to try and to test it without any: nothing here has learned anything.
 
-Boxes and masks come from COCO's instances where a picture has some, else from its colours; portrayals from a table;
+Boxes and masks come from a sample's objects where it has some, else from its colours; portrayals from a table;
 painting fills a mask with a colour and a texture; matching counts pixels of the colour that a caption names.
 """
 
 from __future__ import annotations
 
 import functools
-import json
-import os
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from vlmneg import _core
-from vlmneg.data.sample import read_text
 from vlmneg.gnm.plugins import Boxes, Portrayal, Tags
 
 VERSION = "1"
@@ -35,48 +32,11 @@ KIN = (("dog", "cat", "fox", "sheep", "horse", "cow", "bear", "zebra", "giraffe"
 MATERIALS = ("shiny", "wooden", "woollen", "striped", "plastic", "painted")
 
 
-class Instances:
-    """What COCO's instances file says of each picture.
-
-    Parameters
-    ----------
-    path : path
-        JSON with `images`, `annotations` and `categories`; crowds are left out.
-
-    Raises
-    ------
-    ValueError
-        If the file is not that.
-    """
-
-    def __init__(self, path: str | os.PathLike) -> None:
-        try:
-            content = json.loads(read_text(path))
-            files = {image["id"]: image["file_name"] for image in content["images"]}
-            names = {c["id"]: c["name"] for c in content["categories"]}
-            self.of: dict[str, list[dict[str, Any]]] = {}
-            for a in content["annotations"]:
-                if not a.get("iscrowd") and isinstance(a.get("segmentation"), list):
-                    left, top, width, height = map(float, a["bbox"])
-                    self.of.setdefault(files[a["image_id"]], []).append(
-                        {"name": names[a["category_id"]], "box": (left, top, left + width, top + height),
-                         "polygons": a["segmentation"]})
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            what = f"{type(error).__name__} {error}"
-            raise ValueError(f"{os.fspath(path)} is not a COCO instances file: {what}") from None
-        self.path = os.fspath(path)
-
-    def __call__(self, picture: Any) -> list[dict[str, Any]]:
-        """Objects of a picture, largest first."""
-        found = self.of.get(os.path.basename(str(picture.info.get("name", ""))), [])
-        return sorted(found, key=lambda o: -_area(o["box"]))
-
-
 class _Standin:
     version = VERSION
 
-    def __init__(self, instances: Instances | None = None) -> None:
-        self.instances = instances
+    def __init__(self, known: dict[str, list[tuple[str, Any, Any]]] | None = None) -> None:
+        self.known = known or {}
 
     @property
     def name(self) -> str:
@@ -86,18 +46,19 @@ class _Standin:
     @property
     def settings(self) -> dict[str, Any]:
         """What its answers depend on."""
-        return {"instances": os.path.basename(self.instances.path)} if self.instances else {}
+        said = [(name, thing, box) for name, found in self.known.items() for thing, box, _ in found]
+        return {"objects": zlib.crc32(repr(said).encode())} if said else {}
 
-    def objects(self, picture: Any) -> list[dict[str, Any]]:
-        """Annotated objects of a picture."""
-        return self.instances(picture) if self.instances else []
+    def objects(self, picture: Any) -> list[tuple[str, Any, Any]]:
+        """Annotated (name, box, mask) of a picture, largest first."""
+        return self.known.get(str(picture.info.get("name")), [])
 
 
 class Tagger(_Standin):
     """Names of annotated objects; without annotation, "<colour> thing" for the colour that stands out most."""
 
     def __call__(self, picture: Any) -> Tags:
-        tags = tuple(dict.fromkeys(o["name"] for o in self.objects(picture)))[:4]
+        tags = tuple(dict.fromkeys(o[0] for o in self.objects(picture)))[:4]
         tags = tags or (f"{_salient(picture)} thing",)
         listed = [f"{'an' if t[0] in 'aeiou' else 'a'} {t}" for t in tags]
         return Tags(tags, "a picture of " + (", ".join(listed[:-1]) + " and " if listed[1:] else "") + listed[-1])
@@ -110,7 +71,7 @@ class Grounder(_Standin):
         boxes, scores, names = [], [], []
         whole = picture.width * picture.height
         for phrase in phrases:
-            found = [o["box"] for o in self.objects(picture) if o["name"] == phrase]
+            found = [box for name, box, _ in self.objects(picture) if name == phrase]
             colour = _colour(phrase)
             if not found and colour:
                 rows, columns = np.nonzero(_named(picture) == list(COLOURS).index(colour))
@@ -128,13 +89,9 @@ class Segmenter(_Standin):
     """The annotated polygons whose box this is; otherwise the pixels of the box's commonest colour."""
 
     def __call__(self, picture: Any, box: Sequence[float]) -> np.ndarray:
-        best = max(self.objects(picture), key=lambda o: _overlap(o["box"], box), default=None)
-        if best is not None and _overlap(best["box"], box) > 0.5:
-            drawn = Image.new("1", picture.size)
-            for polygon in best["polygons"]:
-                if len(polygon) >= 6:
-                    ImageDraw.Draw(drawn).polygon(polygon, fill=1, outline=1)
-            return np.asarray(drawn)
+        best = max(self.objects(picture), key=lambda o: _overlap(o[1], box), default=None)
+        if best is not None and _overlap(best[1], box) > 0.5:
+            return np.unpackbits(best[2])[: picture.width * picture.height].reshape(picture.size[::-1]) != 0
         mask = np.zeros(picture.size[::-1], bool)
         left, top, right, bottom = (round(x) for x in box)
         part = _named(picture)[max(top, 0):bottom, max(left, 0):right]
@@ -187,13 +144,13 @@ class Matcher(_Standin):
         return float(np.log(max(share, 1e-3) / 0.01))
 
 
-def plugins(instances: str | os.PathLike | None = None) -> dict[str, Any]:
+def plugins(photos: Iterable[Any] | None = None) -> dict[str, Any]:
     """All six stand-ins, as `vlmneg.gnm.run` takes them.
 
     Parameters
     ----------
-    instances : path, optional
-        COCO instances file.
+    photos : Dataset, optional
+        Whose samples have `objects`, such as ``vlmneg.data.coco(..., instances=...)`` gives them.
 
     Returns
     -------
@@ -204,7 +161,14 @@ def plugins(instances: str | os.PathLike | None = None) -> dict[str, Any]:
     >>> sorted(plugins())
     ['grounder', 'inpainter', 'matcher', 'segmenter', 'tagger', 'writer']
     """
-    known = None if instances is None else Instances(instances)
+    known = {}
+    for sample in photos or ():
+        things = sample.objects
+        if len(things):
+            rows = zip(things.names, things.boxes, things.masks, things.crowd, strict=True)
+            found = [(name, tuple(map(float, box)), np.packbits(mask)) for name, box, mask, crowd in rows
+                     if mask.any() and not crowd]
+            known[sample.name] = sorted(found, key=lambda o: -_area(o[1]))
     return {"tagger": Tagger(known), "grounder": Grounder(known), "writer": Writer(), "segmenter": Segmenter(known),
             "inpainter": Inpainter(), "matcher": Matcher()}
 

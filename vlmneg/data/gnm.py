@@ -1,0 +1,310 @@
+"""GNM-CLIP's data: annotation files of generated variations, and its test set."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from vlmneg import images as pictures
+from vlmneg.data.rows import Rows
+from vlmneg.data.sample import Dataset, Sample, checked, inside, read_text
+from vlmneg.negatives.rules import key as says
+
+MODES = ("item", "image", "all")
+TEXTS = ("origin_name", "name", "item", "short", "save")
+
+
+class Gnm(Dataset):
+    """Variations as samples, and the photographs that they were made from.
+
+    Parameters
+    ----------
+    samples : list of Sample
+    skipped : dict of str to int
+    records : list of dict
+        One a sample, as in the file.
+    photos : Dataset
+    compat : None or "released"
+    """
+
+    def __init__(self, samples, skipped, records, photos, compat):
+        super().__init__(samples, skipped)
+        self.records, self.photos, self.compat = records, photos, compat
+
+    def groups(self, mode="item"):
+        """What `vlmneg.gnm.GroupSampler` draws from.
+
+        Parameters
+        ----------
+        mode : "item", "image" or "all"
+            Variations of one item of a photograph; of one photograph, then never two of the same item (as released:
+            the same as "item"); or each by itself.
+
+        Returns
+        -------
+        dict of key to list of (row, mean match score, part)
+        """
+        if mode not in MODES:
+            raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+        found = {}
+        for row, record in enumerate(self.records):
+            item, part = (record["origin_name"], record["item"]), row
+            if mode == "image" and self.compat is None:
+                item, part = record["origin_name"], record["item"]
+            found.setdefault(row if mode == "all" else item, []).append((row, _mean(record), part))
+        return found
+
+    def duplicates(self, variations, photos):
+        """Which captions of a batch are true of which of its other pictures.
+
+        Parameters
+        ----------
+        variations : sequence of V int
+            Rows of this data.
+        photos : sequence of P int
+            Rows of `photos`.
+
+        Returns
+        -------
+        ndarray of shape (V + P, V + P), uint8
+            1 at (i, j), i != j, where caption j may be true of picture i: equal photographs, a variation that repeats
+            one, and for a photograph's caption that says nothing of the changed item, the variation.
+        """
+        rows = [self.records[i] for i in variations]
+        shown = [self.photos[i] for i in photos]
+        origin = [r["origin_name"] for r in rows] + [s.name for s in shown]
+        n, v = len(origin), len(rows)
+        same = np.zeros((n, n), np.uint8)
+        for i in range(n):
+            for j in range(n):
+                if i == j or origin[i] != origin[j]:
+                    continue
+                if i < v and j < v:
+                    same[i, j] = rows[i]["save"] == rows[j]["save"]
+                elif i >= v and j >= v:
+                    same[i, j] = 1
+                elif i < v:                 # a photograph's caption against a variation
+                    item = says(rows[i]["item"])
+                    same[i, j] = not any(f" {item} " in f" {says(c)} " for c in shown[j - v].captions)
+        return same
+
+
+def gnm(annotations, images, photographs=None, compat=None, min_itm=0.0, min_area=14.0):
+    """Variations of photographs, from an annotation file as GNM's authors released it or as `vlmneg.gnm.run` writes it.
+
+    Parameters
+    ----------
+    annotations : path
+        JSON: a list of records, or a mapping of names to them; or JSON lines. Match scores may be called `itm_score` or
+        `v_score`.
+    images : path
+        Folder below which the pictures are, as each record's `save` says.
+    photographs : path, optional
+        Folder of the photographs, by `origin_name`. Where records have `origin_save`, a copy below `images` that went
+        through the variations' encoder, that is used.
+    compat : None or "released"
+        Released: only captions of variations are cleaned, and image groups are item groups.
+    min_itm, min_area : float
+        Variations need a mean match score and a variation area, in percent, above these.
+
+    Returns
+    -------
+    Gnm
+        One `Sample` a variation; its negatives are the captions of its siblings. What is left out is counted in
+        `skipped`.
+
+    Raises
+    ------
+    ValueError
+        If the file is not that, names a picture outside the folder, or nothing is left.
+
+    References
+    ----------
+    Sahin et al., Enhancing multimodal compositional reasoning of visual language models with generative negative
+    mining. WACV 2024.
+    """
+    if compat not in (None, "released"):
+        raise ValueError(f"compat must be None or 'released', got {compat!r}")
+    for folder in (images, photographs):
+        if folder is not None and not os.path.isdir(folder):
+            raise FileNotFoundError(f"the folder of pictures does not exist: {folder}")
+    skipped = {"low match score": 0, "low variation area": 0, "missing image": 0, "without caption": 0}
+    kept = []
+    for number, entry in enumerate(_entries(annotations)):
+        record = _checked_record(entry, f"{annotations}: record {number}")
+        path = inside(images, record["save"], annotations)
+        captions = [c for c in record["captions"] if c.strip()]
+        if not captions:
+            skipped["without caption"] += 1
+        elif not _mean(record) > min_itm:
+            skipped["low match score"] += 1
+        elif not record["iva_score"] > min_area:
+            skipped["low variation area"] += 1
+        elif not os.path.isfile(path):
+            skipped["missing image"] += 1
+        else:
+            kept.append((record, path))
+    siblings = {}
+    for record, _ in kept:
+        siblings.setdefault((record["origin_name"], record["item"]), []).append(record)
+    samples = [_sample(i, record, path, siblings) for i, (record, path) in enumerate(kept)]
+    return Gnm(checked(samples, skipped, annotations).samples, skipped, [r for r, _ in kept],
+               _photos(kept, images, photographs, compat, annotations), compat)
+
+
+def _sample(i, record, path, siblings):
+    from vlmneg.gnm.rewriting import clean
+
+    captions = tuple(clean(c) for c in record["captions"] if c.strip())
+    own = {says(c) for c in captions}
+    false = {}
+    for other in siblings[record["origin_name"], record["item"]]:
+        if other is not record:
+            false.update((says(c), clean(c)) for c in other["captions"] if c.strip() and says(c) not in own)
+    return Sample(path, captions, i, record["name"], i, tuple(("variation", c) for c in false.values()))
+
+
+def _photos(kept, images, photographs, compat, source):
+    from vlmneg.gnm.rewriting import clean
+
+    samples, skipped, seen = [], {"missing photograph": 0}, set()
+    for record, _ in kept:
+        name = record["origin_name"]
+        captions = tuple(c if compat else clean(c) for c in record["original_captions"] if c.strip())
+        if name in seen or not captions:
+            continue
+        seen.add(name)
+        path = None
+        if record.get("origin_save"):
+            path = inside(images, record["origin_save"], source)
+        elif photographs is not None:
+            path = inside(photographs, name, source)
+        if path is None or not os.path.isfile(path):
+            skipped["missing photograph"] += 1
+        else:
+            samples.append(Sample(path, captions, len(samples), name, len(samples)))
+    return Dataset(samples, skipped)
+
+
+def _entries(path):
+    text = read_text(path)
+    try:
+        content = json.loads(text)
+    except RecursionError:
+        raise ValueError(f"{path} is not JSON: nested too deep") from None
+    except json.JSONDecodeError as error:
+        lines = [line for line in text.splitlines() if line.strip()]
+        if len(lines) < 2 or not lines[0].strip().endswith("}"):
+            raise ValueError(f"{path} is not JSON: {error}") from None
+        return Rows(path).rows if Path(path).suffix == ".jsonl" else _lines(path, lines)
+    if isinstance(content, Mapping):
+        content = [content] if "save" in content else list(content.values())
+    if not isinstance(content, list):
+        raise ValueError(f"{path} must be a list of records, got a {type(content).__name__}")
+    return content
+
+
+def _lines(path, lines):
+    try:
+        return [json.loads(line) for line in lines]
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON: {error}") from None
+
+
+def _checked_record(entry, place):
+    """A copy with both names of the scores made one, and lists where one value stood."""
+    if not isinstance(entry, Mapping):
+        raise ValueError(f"{place} must be a mapping, got a {type(entry).__name__}")
+    record = dict(entry)
+    record["itm_score"] = record.get("itm_score", record.pop("v_score", None))
+    record.setdefault("original_captions", [])
+    for name in ("captions", "original_captions", "itm_score"):
+        if isinstance(record.get(name), str | int | float):
+            record[name] = [record[name]]
+    texts = all(isinstance(record.get(n), str) for n in TEXTS)
+    lists = all(isinstance(record.get(n), list) and all(isinstance(c, str) for c in record[n])
+                for n in ("captions", "original_captions"))
+    scores = record["itm_score"]
+    numbers = [record.get("iva_score"), *(scores if isinstance(scores, list) and scores else [None])]
+    if not (texts and lists and all(isinstance(x, int | float) and np.isfinite(x) for x in numbers)):
+        raise ValueError(f"{place} needs {', '.join(TEXTS)}, captions, itm_score or v_score, and iva_score: "
+                         f"{repr(entry)[:200]}")
+    return record
+
+
+def _mean(record):
+    return float(np.mean(record["itm_score"]))
+
+
+class GnmTest(Dataset):
+    """Pictures and captions of the test set; `sets` holds the (start, stop) of the rows of each sample of m pairs.
+
+    Parameters
+    ----------
+    rows : Rows
+    sizes : list of int
+        m of each row.
+    """
+
+    def __init__(self, rows, sizes):
+        self.rows, self.skipped = rows, {}
+        ends = np.cumsum([0, *sizes]).tolist()
+        self.sets = list(zip(ends[:-1], ends[1:], strict=True))
+        self.place = [(r, i) for r, m in enumerate(sizes) for i in range(m)]
+
+    def __len__(self):
+        return len(self.place)
+
+    def sample(self, i):
+        """One pair; its negatives are the other captions of its set.
+
+        Parameters
+        ----------
+        i : int in [0, len)
+
+        Returns
+        -------
+        Sample
+        """
+        row, k = self.place[i]
+        content, m = self.rows[row], self.sets[row][1] - self.sets[row][0]
+        captions = [content.get(f"caption_{j}") for j in range(m)]
+        if not all(isinstance(c, str) and c.strip() for c in captions):
+            raise ValueError(f"{self.rows.name}: row {row} needs {m} captions, got {captions!r}")
+        image = self.rows.picture(content.get(f"image_{k}"), f"image_{k} of row {row}")
+        image = image if isinstance(image, str) else pictures.decode(image).convert("RGB")
+        return Sample(image, (captions[k],), i, f"{row}/{k}", i,
+                      tuple(("variation", c) for j, c in enumerate(captions) if j != k))
+
+
+def gnm_test(source):
+    """GNM's test set: samples of m pictures and m captions, one of each for each other.
+
+    Parameters
+    ----------
+    source : path or sequence of mappings
+        Rows with `num_sample`, `image_0`, `caption_0`, `image_1`, ...: as in `vlmneg.data.inpaintcoco`.
+
+    Returns
+    -------
+    GnmTest
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> grey = np.full((8, 8, 3), 99, np.uint8)
+    >>> row = {"num_sample": 2, "image_0": grey, "caption_0": "a cat", "image_1": grey, "caption_1": "a fox"}
+    >>> data = gnm_test([row])
+    >>> data.sets, data[1].captions, data[1].negatives
+    ([(0, 2)], ('a fox',), (('variation', 'a cat'),))
+    """
+    rows = Rows(source)
+    sizes = [row.get("num_sample") for row in rows.columns(["num_sample"])]
+    for i, m in enumerate(sizes):
+        if isinstance(m, bool) or not isinstance(m, int) or not 1 <= m <= 64:
+            raise ValueError(f"{rows.name}: row {i} needs num_sample, a number from 1 on, got {m!r}")
+    if not sizes:
+        raise ValueError(f"nothing in {rows.name} can be used: it is empty")
+    return GnmTest(rows, sizes)
