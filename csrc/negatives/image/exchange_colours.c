@@ -12,8 +12,7 @@ give(vn_variant *out, const vn_photo *in, const vn_mask *mask, int colour, const
     int64_t pixels = layer.box.height * layer.box.width;
     uint8_t *rgb = vn_arena_take(scratch, (size_t)pixels * 3);
     vn_canvas_copy(rgb, &out->canvas, layer.box);
-    for (int64_t p = 0; p < pixels; p++)
-        vn_colour_give(rgb + p * 3, (vn_colour)colour, slot->param[0]);
+    vn_colour_give(rgb, layer.alpha, pixels, (vn_colour)colour, slot->param[0]);
     vn_paint(&out->canvas, &layer, rgb);
     scratch->used = mark;
 }
