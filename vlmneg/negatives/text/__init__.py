@@ -1,9 +1,10 @@
 """Negatives made of words: one generator a file."""
 
+from vlmneg.negatives.text.add import add
 from vlmneg.negatives.text.exact import exact
 from vlmneg.negatives.text.llm import llm
 from vlmneg.negatives.text.replace import replace
 from vlmneg.negatives.text.shuffle import shuffle
 from vlmneg.negatives.text.swap import swap
 
-__all__ = ["exact", "llm", "replace", "shuffle", "swap"]
+__all__ = ["add", "exact", "llm", "replace", "shuffle", "swap"]
