@@ -1,8 +1,8 @@
-/* What text negatives work with, for tests and displays: words of a caption, generators, the lexicon, keywords, phrases. */
+/* What text negatives work with, for tests and displays: words of a caption, generators, lexicon, keywords, phrases. */
 #include "vnpy.h"
 
 #include "../negatives/text/vn_keywords.h"
-#include "../negatives/text/vn_phrases.h"
+#include "../text/vn_phrases.h"
 #include "../vn_negative.h"
 
 static int

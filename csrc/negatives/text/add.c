@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "vn_keywords.h"
-#include "vn_phrases.h"
+#include "../../text/vn_phrases.h"
 
 enum { OBJECT, ATTRIBUTE, KINDS };
 static const char *const kinds[] = {"add_object", "add_attribute", NULL};

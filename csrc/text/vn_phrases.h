@@ -2,7 +2,7 @@
 #ifndef VN_PHRASES_H
 #define VN_PHRASES_H
 
-#include "../../text/vn_text.h"
+#include "vn_text.h"
 
 /* attributes in the order in which English puts them, before what else there is */
 enum {
