@@ -6,9 +6,9 @@ import unicodedata
 
 import numpy as np
 
-# vn_reason of csrc/vn_negative.h, and one that needs a tokenizer
-REASONS = ("", "EMPTY", "SAME", "REPEAT", "SYMMETRIC", "ABSENT", "TOKENS")
-VALID, EMPTY, SAME, REPEAT, SYMMETRIC, ABSENT, TOKENS = range(7)
+# vn_reason of csrc/vn_negative.h, one that needs a tokenizer, one that needs a lexicon
+REASONS = ("", "EMPTY", "SAME", "REPEAT", "SYMMETRIC", "ABSENT", "TOKENS", "SYNONYM")
+VALID, EMPTY, SAME, REPEAT, SYMMETRIC, ABSENT, TOKENS, SYNONYM = range(8)
 ASCII_MARKS = str.maketrans({c: " " for c in map(chr, range(128)) if not c.isalnum()})
 
 

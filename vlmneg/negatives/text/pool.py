@@ -47,3 +47,12 @@ def draw_from(pools, k, request, taken, first, stream):
 def truths(request, i):
     """Keys of what is true of a row's image."""
     return set(map(key, (request.captions[i], *(request.avoid[i] if request.avoid else ()))))
+
+
+def order(items, seed, row, slot, stream):
+    """Items in the order in which a slot of a row tries them (Fisher and Yates' shuffle)."""
+    items = list(items)
+    for i in range(len(items) - 1):
+        j = i + (_core.philox(seed, row, (slot << 16) + i, stream)[0] * (len(items) - i) >> 32)
+        items[i], items[j] = items[j], items[i]
+    return items

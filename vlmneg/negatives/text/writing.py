@@ -1,5 +1,6 @@
 """Words of captions, and the text that replacing one makes, for generators that are written in Python."""
 
+import functools
 from typing import NamedTuple
 
 from vlmneg import _core
@@ -54,6 +55,12 @@ def tagged(captions):
     return _read(captions, *_core.text_annotate(tuple(captions), None, None))
 
 
+def tagged_at(captions, number):
+    """Class letter, form and line of the lexicon of word `number` of each caption, by the built-in tagger."""
+    words, offsets = _core.text_annotate(tuple(captions), None, None)
+    return [(chr(kind & 0xFFFF), kind >> 16, lemma) for _, _, kind, lemma in words[offsets[:-1] + number].tolist()]
+
+
 def _read(captions, words, offsets):
     rows, words, offsets = [], words.tolist(), offsets.tolist()
     for i, caption in enumerate(captions):
@@ -92,3 +99,57 @@ def rewritten(caption, word, new):
     """
     begin, end = len(caption[:word.start].encode()), len(caption[:word.stop].encode())
     return _core.text_apply(caption, ((begin, end, new),))
+
+
+def inflected(lemma, kind, form):
+    """A noun or verb in another form, by the rules of regular words.
+
+    Parameters
+    ----------
+    lemma : str
+    kind : str
+        Class letter.
+    form : int
+        As of a Word.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> inflected("pony", "N", PLURAL), inflected("ride", "V", ING), inflected("cross", "V", THIRD)
+    ('ponies', 'riding', 'crosses')
+    """
+    ending = {("N", PLURAL): "s", ("V", THIRD): "s", ("V", ING): "ing", ("V", PAST): "ed"}.get((kind, form), "")
+    if not ending:
+        return lemma
+    soft = lemma.endswith("y") and lemma[-2:-1] not in "aeiou"
+    if ending == "s":
+        return lemma[:-1] + "ies" if soft else lemma + ("es" if lemma.endswith(("s", "x", "z", "ch", "sh")) else "s")
+    if ending == "ed" and soft:
+        return lemma[:-1] + "ied"
+    return (lemma[:-1] if lemma.endswith("e") and not lemma.endswith(("ee", "oe", "ye")) else lemma) + ending
+
+
+@functools.lru_cache(1)
+def _lexicon():
+    return _core.text_lexicon()
+
+
+def listed(lemma, word):
+    """A word as the lexicon lists it, "cat" for "Cats"; in lower case where it isn't listed."""
+    return _lexicon()[lemma][0] if lemma >= 0 else word.lower()
+
+
+def is_base(caption, word):
+    """Whether an adjective or adverb is no comparative or the like: those have no form to put another word into."""
+    old = caption[word.start:word.stop].lower()
+    return word.kind not in "AR" or listed(word.lemma, old) == old
+
+
+def said(request, i):
+    """Words of all that is true of a row's image, as they stand and as the lexicon lists them."""
+    true = (request.captions[i], *(request.avoid[i] if request.avoid else ()))
+    return {name for caption, row in zip(true, tagged(true), strict=True) for word in row
+            for name in (caption[word.start:word.stop].lower(), listed(word.lemma, caption[word.start:word.stop]))}
