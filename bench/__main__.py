@@ -1,9 +1,9 @@
-"""python -m bench PART [options]: runs one comparison and prints its table. Parts: step."""
+"""python -m bench PART [options]: runs one comparison and prints its table. Parts: step, tagger."""
 
 import argparse
 import sys
 
-from bench import step
+from bench import step, tagger
 
 
 def main():
@@ -14,6 +14,7 @@ def main():
     )
     parts = parser.add_subparsers(dest="part", required=True)
     step.add_arguments(parts.add_parser("step", help="one training step of ViT-B/32 against open_clip's"))
+    tagger.add_arguments(parts.add_parser("tagger", help="agreement of the built-in tagger with TextBlob"))
     arguments = parser.parse_args()
     return arguments.run(arguments)
 

@@ -129,6 +129,7 @@ def calls():
         "text_listed": tuple,
         "text_lexicon": tuple,
         "text_keywords": tuple,
+        "text_phrases": tuple,
         "image_resize": lambda: (picture, i64(10, 8, 1, 2, 6, 5), 0),
         "image_tensor": lambda: ((picture, picture[:3]), np.array([[10, 8, 1, 2, 6, 5]] * 2, np.int64),
                                  np.array([0, 1], np.uint8), f32(3, 256), 1),

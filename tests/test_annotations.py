@@ -1,11 +1,13 @@
 """Annotations and taggers: twin, any tagger's output, the cache beside the data, damaged files, real captions."""
 
 import builtins
+import collections
 import csv
 import importlib.util
 import json
 import logging
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from vlmneg.negatives import annotate, annotations, taggers
 from vlmneg.negatives.annotations import Annotations, cache_path
 from vlmneg.reference import text as twin
 
+ROOT = Path(__file__).parents[1]
 CAPTIONS = [
     "A man riding a horse near a woman and a dog on the beach.",
     "THE DOG'S toys; it isn't a man’s red-haired “cat”",
@@ -432,6 +435,41 @@ def test_real_captions(shared, tmp_path):
     for i in range(0, len(captions), 400):
         expected = [(w.begin, w.end, ord(w.kind) | w.form << 16) for w in twin.tag(captions[i].encode(), LINES)]
         assert a.words[a.offsets[i]:a.offsets[i + 1], :3].tolist() == [list(w) for w in expected]
+
+
+# what the rules decide, by context; who changes a line here raises taggers.Lexicon.version, which caches are named by
+RULES = {
+    "a parked car is parked beside a dumpling": "DANXVPDN",
+    "a man cuts bread while a cat drinks the water": "DNVNCDNVDN",
+    "people lean on a fence": "NVPDN",
+    "the remote control next to a round metal table": "DANPPDANN",
+    "an orange cat and a red orange": "DANCDAN",
+    "two sheep walk to a barn to eat": "MNVPDNTV",
+    "a walk-in closet in a two-story house with a t-shirt": "DANPDANPDN",
+    "it's raining on the dog's toys": "UVPDDN",
+    "the sports car turns right in front of her": "DNNVRPPPU",
+    "several residential streets look empty at night": "DANVAPN",
+}
+
+
+@pytest.mark.parametrize("caption", RULES)
+def test_rules(caption):
+    assert "".join(k for _, k in annotate([caption]).read(caption)) == RULES[caption]
+    assert taggers.Lexicon.version == "1"
+
+
+@textblob
+def test_agrees_with_textblob(shared):
+    spec = importlib.util.spec_from_file_location("bench_tagger", ROOT / "bench" / "tagger.py")
+    bench = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bench)
+    total = collections.Counter()
+    for name, captions in bench.real_captions().items():
+        tally = bench.count(bench.compare(captions))
+        share = {key: same / n for key, (same, n) in tally.items()}
+        assert share["both"] >= 0.92 and share["without"] >= 0.94 and share["nouns"] >= 0.95, name
+        total.update({key: n for key, (_, n) in tally.items()})
+    assert total["both"] > 15_000
 
 
 @pytest.mark.slow

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_image_negatives import LOOSE, check_twin, masks, picture
 
-import vlmneg as vn
 from vlmneg.negatives import image as edits
 
 MAKERS = {

@@ -12,7 +12,7 @@ from PIL import Image
 import vlmneg as vn
 from vlmneg import _core
 from vlmneg.negatives import image as edits
-from vlmneg.negatives.image import base
+from vlmneg.negatives.image import drawing
 from vlmneg.reference.image_negatives import draw as twin
 from vlmneg.reference.image_negatives import paint
 
@@ -59,7 +59,7 @@ def by_twin(maker, image, objects, other, row, seed):
         name = part.maker or part.name
         make = importlib.import_module(f"vlmneg.reference.image_negatives.{name}").make
         for _ in range(part.k):
-            numbers = base._numbers(part, LISTED[name][0], len(slots))
+            numbers = drawing.numbers(part, LISTED[name][0], len(slots))
             slots.append((make, LISTED[name][1], twin.Slot(*numbers[1:])))
     ready = [(np.asarray(m), 0, 0, -1, -1, 1) for m in objects]
     second = None if other is None else paint.Photo(other[0], [(np.asarray(m), 0, 0, -1, -1, 1) for m in other[1]])
@@ -69,7 +69,7 @@ def by_twin(maker, image, objects, other, row, seed):
 def check_twin(maker, image, objects, other=None, seed=0, row=0):
     made = maker([image], seed, ids=[row], objects=[objects], others=[other])
     variants, reasons = by_twin(maker, image, objects, other, row, seed)
-    assert made.reason[0] == [base.REASONS[r] for r in reasons]
+    assert made.reason[0] == [drawing.REASONS[r] for r in reasons]
     for k, (v, reason) in enumerate(zip(variants, reasons, strict=True)):
         if reason:
             assert made.image[0][k] is image or np.array_equal(made.image[0][k], image)
@@ -291,6 +291,70 @@ def test_sums_compare_and_print():
     assert "shuffle_rows(k=2, n=4" in repr(both)
     made = both([picture(9, 9)], captions=["a dog"])
     assert made.valid.shape == (1, 3) and "a dog" in repr(made) and len(made) == 1
+
+
+class invert(edits.ImageNegatives):
+    """An edit in Python: an object's colours inverted, and a pixel outside that must not stay."""
+
+    name = "invert"
+
+    def __init__(self, *, k=1, **rules):
+        super().__init__(k=k, **rules)
+
+    def edit(self, picture, masks, other, rng):
+        if not masks:
+            return None
+        n = int(rng.integers(len(masks)))
+        region, new = masks[n].copy(), 255 - picture
+        masks[n][:] = 0
+        picture[:] = 9
+        return new, region, {"object": n}
+
+
+def test_edits_in_python():
+    image, objects = picture(24, 31), masks(24, 31)
+    made = invert(k=4)([image, image], 1, objects=[objects, None], ids=[3, 4])
+    assert made.reason[1] == ["EMPTY"] * 4 and made.kind[0] == ["invert"] * 4
+    assert made.reason[0].count("") == 2  # two objects are of allowed size
+    for k in np.flatnonzero(made.valid[0]):
+        mask = np.asarray(objects[made.edits[0][k]["object"]]) != 0
+        np.testing.assert_array_equal(made.region[0][k], mask)
+        np.testing.assert_array_equal(made.image[0][k], np.where(mask[..., None], 255 - image, image))
+    again = invert(k=4)([image], 1, objects=[objects], ids=[3])
+    assert again.edits[0] == made.edits[0]
+    both = (edits.recolour(k=1) + invert(k=1) + invert(k=2))([image], objects=[objects])
+    assert both.valid.sum() == 3 and both.kind[0][0] == "recolour"
+
+    class broken(invert):
+        def edit(self, picture, masks, other, rng):
+            return picture[:1], masks[0]
+
+    with wrong(r"invert.edit must give a uint8 picture of shape \(24, 31, 3\)"):
+        broken()([image], objects=[objects])
+
+
+def test_mix():
+    images = [picture(24, 31, i) for i in range(40)]
+    objects = [masks(24, 31, i) if i % 2 else None for i in range(40)]
+    mixed = vn.negatives.mix(edits.recolour(), edits.grey(**LOOSE), weights=(3, 1), k=2)
+    assert mixed.k == 2 and "weights=(3, 1)" in repr(mixed)
+    made = mixed(images, 5, objects=objects)
+    kinds = [made.kind[i][0] for i in range(40) if made.valid[i, 0]]
+    assert 8 < kinds.count("recolour") < 20
+    for i in range(0, 40, 2):  # without objects, grey alone is left, once
+        assert made.reason[i][0] == "" and made.kind[i][0] == "grey" and made.reason[i][1] in ("REPEAT", "EMPTY")
+    one = mixed([images[7]], 5, objects=[objects[7]])
+    assert one.kind[0] == made.kind[7] and np.array_equal(one.image[0][0], made.image[7][0])
+    with wrong("one modality", TypeError):
+        vn.negatives.mix(edits.grey(), vn.negatives.text.swap())
+    with wrong("one modality", TypeError):
+        vn.negatives.mix(mixed, edits.grey())
+
+
+def test_found_by_name():
+    assert {"grey", "recolour", "remove", "shuffle_rows"} <= set(vn.negatives.names("image"))
+    assert "ImageNegatives" not in vn.negatives.names("image")
+    assert vn.negatives.get("image.blur", radius=0.1) == edits.blur(radius=0.1)
 
 
 # --- real photographs

@@ -53,7 +53,7 @@ def both(captions, slots, avoid=None, taken=None, seed=0, rows=None):
 
 
 ROW, WORD = np.zeros(1, np.uint64), np.array([0, 1, ord('N'), -1], np.int32)
-TABLES = _core.text_listed(), _core.text_lexicon(), _core.text_keywords()
+TABLES = _core.text_listed(), _core.text_lexicon(), _core.text_keywords(), _core.text_phrases()
 SLOTS = [(0, 63, 0, 0), (0, 63, 0, 1), (1, 15, 0, 2), (1, 15, 0, 3), (1, 8, 1, 4), (0, 32, 0, 5), (1, 7, 0, 6)]
 
 

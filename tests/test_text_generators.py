@@ -13,7 +13,8 @@ from vlmneg import _core
 from vlmneg.negatives import key, text
 
 LINES = {name: i for i, (name, *_) in enumerate(_core.text_listed())}
-GENERATORS = [text.shuffle(k=3), *(text.shuffle(k=1, kinds=kind) for kind in text.shuffle.KINDS)]
+GENERATORS = [text.shuffle(k=3), *(text.shuffle(k=1, kinds=kind) for kind in text.shuffle.KINDS),
+              *(text.add(k=1, kinds=kind) for kind in text.add.KINDS)]
 ALL = sum(GENERATORS[1:], GENERATORS[0])
 SLOTS = [(LINES[g.name], *g.slot(), k) for k, g in enumerate(GENERATORS)]
 
@@ -120,6 +121,38 @@ def test_shuffle(kinds, expected):
         assert all(sorted(t.split()[i:i + 3]) == sorted(own[i:i + 3]) for t in found for i in (0, 3, 6))
     else:
         assert found == {t for t in expected if key(t) != key(caption)}
+
+
+OBJECTS = [t for t, group, _ in _core.text_phrases() if group == "OBJECT"]
+
+
+@pytest.mark.parametrize("caption, kinds, some, never", [
+    ("A cat sits on a mat.", "object",
+     {"A cat with an umbrella sits on a mat.", "An umbrella and a cat sit on a mat.", "A cat and a dog sit on a mat.",
+      "A cat sits on a mat and an umbrella.", "A cat sits on a dog and a mat."}, "and a [aeio]|cat sits and"),
+    ("The man who is tall was here", "object", {"The man with a kite who is tall was here"}, r"\band\b"),
+    ("a group of people are near it", "object", {"a kite and a group of people are near it"}, "of an? "),
+    ("a young man", "attribute", {"a young smiling man"}, "old|elderly|young man|blue|wooden"),
+    ("a big red bus", "attribute", {"a big old red bus", "a big red glass bus"}, "small|blue|big red old|old big"),
+    ("AN APPLE", "attribute", {"A RED APPLE", "AN ORANGE APPLE"}, "[a-z]"),
+    ("street lights", "attribute", {"huge street lights"}, "street (?!lights)"),
+    ("a black and white dog", "attribute", set(), " "),
+    ("it is very wet", "attribute", set(), " "),
+])
+def test_add(caption, kinds, some, never):
+    found = made(text.add(k=1, kinds=kinds), caption, 1500)
+    assert found >= some and not [t for t in found if re.search(never, t)]
+
+
+def test_what_is_added_is_not_mentioned():
+    truth = [f"a {o}" for o in OBJECTS if o not in ("boat", "couch")]
+    assert made(text.add(k=1, kinds="object"), "the sofa", 900, truth) == {
+        "the sofa and a boat", "the sofa with a boat", "a boat and the sofa"}
+    assert "the sofa with a couch" not in made(text.add(k=1, kinds="object"), "the sofa", 2000)
+    truth = ["red blue green yellow white black gray orange purple pink", "a big small large tiny huge one"]
+    assert made(text.add(k=1, kinds="attribute"), "the dog", 200, truth) == {"the brown dog"}
+    senses = {k[3] for k in _core.text_keywords()}
+    assert len(set(OBJECTS)) == len(OBJECTS) and set(OBJECTS) <= senses
 
 
 def test_shuffle_mends_nothing():

@@ -106,15 +106,22 @@ put_article(writer *w, const vn_sentence *in, int i, int vowel)
         put(w, upper(*a) && shout ? "N" : "n", 1);
 }
 
-/* Letters put in at [from, end of text) follow those that stand at word i. */
+/* 1 when word i exists and opens with two capitals */
+static int
+shouts(const vn_sentence *in, int i)
+{
+    const char *p = i >= 0 && i < in->words ? in->text.text + in->word[i].begin : "";
+    return upper(p[0]) && in->word[i].end - in->word[i].begin > 1 && upper(p[1]);
+}
+
+/* Letters put in at [from, end of text) follow those that stand at word i; what is put between words, those around. */
 static void
 follow_case(writer *w, int64_t from, const vn_sentence *in, int i, int inserted)
 {
-    if (i >= in->words || w->full)
+    if (w->full || (i >= in->words && !inserted))
         return;
-    const char *old = in->text.text + in->word[i].begin;
-    int64_t n = in->word[i].end - in->word[i].begin;
-    int first = upper(old[0]), all = first && n > 1 && upper(old[1]);
+    int first = i < in->words && upper(in->text.text[in->word[i].begin]);
+    int all = shouts(in, i) || (inserted && (shouts(in, i - 1) || shouts(in, i + 1)) && (first || i == in->words));
     for (int64_t k = from; k < w->bytes; k++)
         if ((all || (first && !inserted && k == from)) && lower(w->text[k]))
             w->text[k] = (char)(w->text[k] - 32);

@@ -1,7 +1,8 @@
-/* What text negatives work with, for tests and displays: words of a caption, generators, the lexicon, the keywords. */
+/* What text negatives work with, for tests and displays: words of a caption, generators, lexicon, keywords, phrases. */
 #include "vnpy.h"
 
 #include "../negatives/text/vn_keywords.h"
+#include "../text/vn_phrases.h"
 #include "../vn_negative.h"
 
 static int
@@ -85,11 +86,26 @@ text_keywords(PyObject *module, PyObject *none)
     return list;
 }
 
+/* text_phrases() -> [(text, list, number)] */
+static PyObject *
+text_phrases(PyObject *module, PyObject *none)
+{
+    (void)module, (void)none;
+    PyObject *list = PyList_New(0);
+    for (int64_t i = 0; list != NULL && i < vn_phrases_size(); i++) {
+        const vn_phrase *p = vn_phrases_entry(i);
+        if (append(list, Py_BuildValue("ssi", p->text, p->list_name, p->number)) < 0)
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
 PyMethodDef vnpy_wordlists_methods[] = {
     {"text_words", text_words, METH_O, "text_words(caption) -> [(word, class, form)]"},
     {"text_listed", text_listed, METH_NOARGS, "text_listed() -> [(name, doc, kinds, stream)]"},
     {"text_lexicon", text_lexicon, METH_NOARGS, "text_lexicon() -> [(text, classes, lemma, form)]"},
     {"text_keywords", text_keywords, METH_NOARGS, "text_keywords() -> [(text, concept, group, sense, form, target)]"},
+    {"text_phrases", text_phrases, METH_NOARGS, "text_phrases() -> [(text, list, number)]"},
     {NULL, NULL, 0, NULL},
 };
 

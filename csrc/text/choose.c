@@ -27,8 +27,10 @@ noun_or_verb(const vn_guess *g, const vn_around *a)
         return verb || is(a->right, "DU") ? 'V' : 'N';
     if (g->verb == VN_PAST)
         return verb || is(a->right, "DU") ? 'V' : 'N';
-    if (g->verb == VN_THIRD)
-        return (a->left == 'N' || a->left == 'R') && (verb || (is(a->right, "DM") && !a->verb_seen)) ? 'V' : 'N';
+    if (g->verb == VN_THIRD) { /* a cat drinks water */
+        int object = is(a->right, "DM") || (is(a->right, "NA") && a->left_form != VN_PLURAL);
+        return (a->left == 'N' || a->left == 'R') && (verb || (object && !a->verb_seen)) ? 'V' : 'N';
+    }
     if (a->left == 'N' && a->left_form == VN_PLURAL)
         return verb || (is(a->right, "DPR") && !a->verb_seen) ? 'V' : 'N';
     if (a->left == 'N')
@@ -41,6 +43,8 @@ adjective_or_noun(const vn_guess *g, const vn_around *a)
 {
     if (a->right_noun)
         return 'A';
+    if (a->left == 'V' && can(g, 'R')) /* turns right */
+        return 'R';
     return is(a->left, "DAMP") && !(a->left == 'P' && g->kinds[0] == 'A') ? 'N' : g->kinds[0];
 }
 

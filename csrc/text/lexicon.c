@@ -86,8 +86,8 @@ static const struct suffix {
 } suffixes[] = {
     {"ly", 'R', VN_BASE},   {"ing", 'V', VN_ING},   {"ed", 'V', VN_PAST},   {"ous", 'A', VN_BASE},
     {"ful", 'A', VN_BASE},  {"less", 'A', VN_BASE}, {"ish", 'A', VN_BASE},  {"able", 'A', VN_BASE},
-    {"ible", 'A', VN_BASE}, {"ive", 'A', VN_BASE},  {"ic", 'A', VN_BASE},   {"ss", 'N', VN_BASE},
-    {"us", 'N', VN_BASE},   {"is", 'N', VN_BASE},   {"s", 'N', VN_PLURAL},
+    {"ible", 'A', VN_BASE}, {"ive", 'A', VN_BASE},  {"ic", 'A', VN_BASE},   {"al", 'A', VN_BASE},
+    {"ss", 'N', VN_BASE},   {"us", 'N', VN_BASE},   {"is", 'N', VN_BASE},   {"s", 'N', VN_PLURAL},
 };
 
 static int
@@ -153,7 +153,7 @@ strip(vn_guess *g, const char *word, int n, const struct ending *e)
     return used > 0;
 }
 
-/* The part behind the last hyphen decides: red-haired, t-shirt. */
+/* The part behind the last hyphen decides: red-haired, t-shirt; before a noun it may be "two-story", "walk-in". */
 static int
 hyphened(vn_guess *g, const char *word)
 {
@@ -163,10 +163,10 @@ hyphened(vn_guess *g, const char *word)
     vn_lexicon_guess(g, dash + 1, (int64_t)strlen(dash + 1));
     if (g->kinds[0] == 'V' || g->kinds[0] == 'A')
         set_one(g, 'A', VN_BASE);
-    else if (g->kinds[0] == 'N')
-        set_one(g, 'N', g->noun);
+    else if (g->noun == VN_PLURAL)
+        set_one(g, 'N', VN_PLURAL);
     else
-        set_one(g, 'N', VN_BASE);
+        set(g, "NA", VN_BASE, VN_BASE, -1);
     return 1;
 }
 

@@ -83,7 +83,7 @@ class _Parquet:
         try:
             import pyarrow.parquet as parquet
         except ImportError:
-            raise ImportError("parquet files need pyarrow: pip install pyarrow") from None
+            raise ImportError("parquet files need pyarrow: pip install 'vlmneg[parquet]'") from None
         self.files, self.starts = [], [0]
         for path in files:
             try:

@@ -76,6 +76,10 @@ class Dropped(Exception):
     """What a plug-in raises, with its reason, where it has no answer and never will: no failure, nothing to repeat."""
 
 
+class Unavailable(Exception):
+    """What a plug-in raises when it cannot work at all, such as a model that is not there: the run stops at once."""
+
+
 def identity(plugin: Any) -> dict[str, Any]:
     """What tells one plug-in's answers from another's.
 

@@ -80,6 +80,29 @@ def phrases(caption: str) -> Spans:
     return found if open_ is None or last is None else [*found, (open_, last)]
 
 
+def head_of(phrase: str) -> str:
+    """The nouns that end a noun phrase.
+
+    Parameters
+    ----------
+    phrase : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> head_of("the big teddy bear")
+    'teddy bear'
+    """
+    words = _words(phrase)
+    start = len(words)
+    while start > 0 and words[start - 1][2] == "N":
+        start -= 1
+    return phrase[words[start][0]:] if start < len(words) else phrase
+
+
 def _listed(words, i):
     """Whether an adjective stands here, or after "and"."""
     return words[i][2] == "A" or (words[i][2] == "C" and i + 1 < len(words) and words[i + 1][2] == "A")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vlmneg.checkpoints import atomic_file
-from vlmneg.gnm.plugins import Dropped
+from vlmneg.gnm.plugins import Dropped, Unavailable
 from vlmneg.negatives.cache import DiskCache
 from vlmneg.progress import Progress
 
@@ -119,7 +119,7 @@ class Stage:
             answer = unit.work()
         except Dropped as reason:
             answer = {"dropped": str(reason)}
-        except ImportError:                 # would be the same for every unit
+        except (ImportError, Unavailable):  # would be the same for every unit
             raise
         except Exception as error:
             log.debug("%s failed for %s", self.name, unit.label, exc_info=True)

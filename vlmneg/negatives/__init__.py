@@ -3,6 +3,7 @@
 from vlmneg.negatives import image, taggers, text
 from vlmneg.negatives.annotations import Annotations, annotate
 from vlmneg.negatives.base import Edit, Negatives, Result, mix
+from vlmneg.negatives.image.base import ImageNegatives, ImageResult
 from vlmneg.negatives.recipe import recipe, recipes
 from vlmneg.negatives.registry import find, get, names, register
 from vlmneg.negatives.rules import key
@@ -10,6 +11,8 @@ from vlmneg.negatives.rules import key
 __all__ = [
     "Annotations",
     "Edit",
+    "ImageNegatives",
+    "ImageResult",
     "Negatives",
     "Result",
     "annotate",

@@ -190,6 +190,7 @@ class Negatives:
     """
 
     name = ""
+    mixture: type | None = None
     annotations = None
 
     def __init__(self, **parameters):
@@ -392,13 +393,17 @@ class Mix(Negatives):
         return np.argsort(-np.log(u) / weights, kind="stable")
 
 
+Negatives.mixture = Mix     # what mixes generators of the modality; sums and mixtures aren't mixed
+Sum.mixture = Mix.mixture = None
+
+
 def mix(*parts, weights=None, k=1):
     """Each slot is drawn from one of several generators, by weight; one without a negative passes on to the others.
 
     Parameters
     ----------
     *parts : Negatives
-        At least two, each a single generator; their own k doesn't count.
+        At least two, each a single generator, all of one modality; their own k doesn't count.
     weights : sequence of float, optional
         One a generator, above 0; None: all equal.
     k : int in [1, 16]
@@ -417,13 +422,14 @@ def mix(*parts, weights=None, k=1):
     """
     if len(parts) < 2:
         raise ValueError(f"mix takes at least two generators, got {len(parts)}")
+    mixture = getattr(parts[0], "mixture", None)
     for p in parts:
-        if not isinstance(p, Negatives) or isinstance(p, (Sum, Mix)):
-            raise TypeError(f"mix takes single generators such as text.swap(), got {p!r}")
+        if mixture is None or getattr(p, "mixture", None) is not mixture:
+            raise TypeError(f"mix takes single generators of one modality, such as text.swap(), got {p!r}")
     weights = (1,) * len(parts) if weights is None else tuple(weights)
     if len(weights) != len(parts) or not all(isinstance(w, (int, float)) and 0 < w < float("inf") for w in weights):
         raise ValueError(f"weights must be {len(parts)} numbers above 0, one a generator, got {weights}")
-    return Mix(tuple(parts), weights, k)
+    return mixture(tuple(parts), weights, k)
 
 
 @dataclass

@@ -14,7 +14,8 @@ ENDINGS = [  # ending, bytes cut, put on ("=": undo a doubled letter), class of 
 SUFFIXES = [
     (b"ly", "R", BASE), (b"ing", "V", ING), (b"ed", "V", PAST), (b"ous", "A", BASE), (b"ful", "A", BASE),
     (b"less", "A", BASE), (b"ish", "A", BASE), (b"able", "A", BASE), (b"ible", "A", BASE), (b"ive", "A", BASE),
-    (b"ic", "A", BASE), (b"ss", "N", BASE), (b"us", "N", BASE), (b"is", "N", BASE), (b"s", "N", PLURAL),
+    (b"ic", "A", BASE), (b"al", "A", BASE), (b"ss", "N", BASE), (b"us", "N", BASE), (b"is", "N", BASE),
+    (b"s", "N", PLURAL),
 ]
 PREPOSITIONS = [
     b"next to", b"in front of", b"on top of", b"close to", b"far from", b"out of", b"in between", b"instead of",
@@ -95,7 +96,9 @@ def guess(word, lexicon):
     head, dash, tail = low.rpartition(b"-")
     if dash and tail:
         g = guess(tail, lexicon)
-        return one("A", BASE) if g.kinds[0] in "VA" else one("N", g.noun if g.kinds[0] == "N" else BASE)
+        if g.kinds[0] in "VA":
+            return one("A", BASE)
+        return one("N", PLURAL) if g.noun == PLURAL else Guess("NA")
     for suffix, kind, form in SUFFIXES:
         if len(low) > len(suffix) and low.endswith(suffix):
             return one(kind, form)
@@ -167,7 +170,8 @@ def choose(g, left, left_form, right, right_noun, verb_seen):
         if g.verb in (ING, PAST):
             return "V" if first == "V" or within(right, "DU") else "N"
         if g.verb == THIRD:
-            return "V" if within(left, "NR") and (first == "V" or within(right, "DM") and not verb_seen) else "N"
+            object = within(right, "DM") or within(right, "NA") and left_form != PLURAL
+            return "V" if within(left, "NR") and (first == "V" or object and not verb_seen) else "N"
         if left == "N" and left_form == PLURAL:
             return "V" if first == "V" or within(right, "DPR") and not verb_seen else "N"
         if left == "N":
@@ -176,6 +180,8 @@ def choose(g, left, left_form, right, right_noun, verb_seen):
     if can("A") and can("N"):
         if right_noun:
             return "A"
+        if left == "V" and can("R"):
+            return "R"
         return "N" if within(left, "DAMP") and not (left == "P" and first == "A") else first
     if can("A") and can("V"):
         return "V" if left in ("T", "U") or left == "N" and left_form == PLURAL and right == "D" else "A"

@@ -1,17 +1,17 @@
 """What all image negatives share: checks of a call, the order of slots, sums, results."""
 
+import copy
+import functools
+import itertools
 import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from vlmneg import _core
 from vlmneg import images as pictures
-from vlmneg.negatives.base import MAX_K, _by_row, _integer, _strings
-
-# vn_image_reason of csrc/vn_picture.h
-REASONS = ("", "EMPTY", "SAME", "REPEAT", "AREA", "PLACE")
-PARAMS = 4  # VN_IMAGE_PARAMS
+from vlmneg.negatives.base import MAX_K, Mix, _by_row, _integer, _strings
+from vlmneg.negatives.image import drawing
+from vlmneg.negatives.image.drawing import REASONS, VALID, Drawn, Request
 
 
 @dataclass
@@ -63,21 +63,6 @@ class ImageResult:
                 says = f"({self.reason[i][j]})" if self.reason[i][j] else self.caption[i][j] or self.edits[i][j]
                 lines.append(f"    {self.kind[i][j]}: {says}")
         return "\n".join(lines)
-
-
-@dataclass
-class Request:
-    """A checked call."""
-
-    images: list  # N arrays (H, W, 3)
-    objects: tuple  # N tuples of what the C core wants
-    others: tuple  # N arrays or None
-    other_objects: tuple
-    captions: list | None
-    seed: int
-    rows: np.ndarray  # (N,) uint64: visit * 2**32 + id
-    named: list  # N objects as the caller gave them, N of the others
-    other_named: list
 
 
 def flag(value, name):
@@ -139,8 +124,14 @@ def _mask(mask, shape, name):
 class ImageNegatives:
     """What makes negatives of pictures: call it, or add two to have the slots of both.
 
-    A subclass has a `name`, a `maker`, which is the edit of the C core if that has another name, and `slot()`, the
-    edit's own numbers.
+    A subclass has a `name` and either `slot()`, the numbers of the C core's edit of that name (or of `maker`), or
+
+    - ``edit(picture, masks, other, rng)``: one variant of one picture, or
+    - ``draw(request, taken, first)``: all slots of a batch.
+
+    `edit` gets copies of the picture (H, W, 3) and of its objects' masks, the second picture or None, and a
+    `numpy.random.Generator`; it gives (picture, region), (picture, region, what was done), or None where there is
+    nothing to edit. It is held to the same rules, and what it changed outside the region is undone.
 
     Parameters
     ----------
@@ -162,10 +153,29 @@ class ImageNegatives:
     ----------
     Sahin et al., Enhancing multimodal compositional reasoning of visual language models with generative negative
     mining. WACV 2024, arXiv:2311.03964: the variation area.
+
+    Examples
+    --------
+    >>> import numpy as np, vlmneg as vn
+    >>> @vn.negatives.register("image")
+    ... class invert(ImageNegatives):
+    ...     name = "invert"
+    ...     def __init__(self, *, k=1, **rules):
+    ...         super().__init__(k=k, **rules)
+    ...     def edit(self, picture, masks, other, rng):
+    ...         if not masks:
+    ...             return None
+    ...         n = rng.integers(len(masks))
+    ...         return 255 - picture, masks[n], {"object": int(n)}
+    >>> picture, mask = np.zeros((4, 4, 3), np.uint8), np.eye(4, dtype=bool)
+    >>> made = vn.negatives.get("image.invert")([picture], objects=[[mask]])
+    >>> made.edits[0][0], made.image[0][0][..., 0].tolist()
+    ({'object': 0}, [[255, 0, 0, 0], [0, 255, 0, 0], [0, 0, 255, 0], [0, 0, 0, 255]])
     """
 
     name = ""
     maker = ""
+    mixture: type | None = None
 
     def __init__(self, own=None, *, k, feather=1, min_area=0.005, max_area=0.6, min_change=20, variation=0.14):
         self.k = _integer(k, "k", 1, MAX_K + 1)
@@ -181,6 +191,17 @@ class ImageNegatives:
     def parts(self):
         """The edits whose slots follow one another."""
         return (self,)
+
+    @property
+    def kinds(self):
+        """Name of the edit of each slot."""
+        return tuple(p.name for p in self.parts for _ in range(p.k))
+
+    def one(self):
+        """The same with a single slot."""
+        made = copy.copy(self)
+        made.parameters, made.k = {**self.parameters, "k": 1}, 1
+        return made
 
     def slot(self):
         """The edit's own numbers, as the C core wants them."""
@@ -245,7 +266,23 @@ class ImageNegatives:
             When an argument isn't what is described here, or a file cannot be read.
         """
         request = self._request(images, seed, visit, ids, objects, captions, others)
-        return _draw(self.parts, request)
+        made = Drawn.none(len(request.images))
+        for draw in self._steps():
+            made = made.beside(draw(request, made.taken(), made.code.shape[1]))
+        for i, k in np.argwhere(made.code != VALID).tolist():
+            made.kind[i][k] = self.kinds[k]
+        return ImageResult(made.image, (made.code == VALID).astype(np.uint8), made.kind,
+                           np.array(REASONS, object)[made.code].tolist(), made.region, made.edits,
+                           [[None] * self.k for _ in request.images], request.images, request.captions)
+
+    def _steps(self):
+        """What draws the slots, in order; adjacent parts that the C core makes are one call."""
+        steps = []
+        for core, parts in itertools.groupby(self.parts, key=drawing.in_core):
+            parts = list(parts)
+            steps += [functools.partial(drawing.draw_in_core, parts)] if core else [
+                functools.partial(drawing.draw_part, p) for p in parts]
+        return steps
 
     def _request(self, images, seed, visit, ids, objects, captions, others):
         if isinstance(images, np.ndarray) and images.ndim < 4 or not hasattr(images, "__len__") or \
@@ -306,28 +343,48 @@ class ImageSum(ImageNegatives):
         return " + ".join(map(repr, self.parts))
 
 
-def _numbers(part, line, place):
-    """A slot as the C core wants it."""
-    p, own = part.parameters, part.slot()
-    return (line, place, p["feather"], round(p["min_area"] * 1e6), round(p["max_area"] * 1e6),
-            round(p["min_change"] * 256), round(p["variation"] * 1e6), *own, *[0] * (PARAMS - len(own)))
+class ImageMix(ImageNegatives):
+    """Each slot is drawn from one of several edits; see `vlmneg.negatives.mix`."""
+
+    name = "mix"
+
+    def __init__(self, parts, weights, k):
+        self.k = _integer(k, "k", 1, MAX_K + 1)
+        self.parameters = {"parts": parts, "weights": weights, "k": k}
+
+    def __repr__(self):
+        return Mix.__repr__(self)
+
+    def draw(self, request, taken, first):
+        """This part's slots: rows go to the edits they drew, those without a negative to their next ones.
+
+        Parameters
+        ----------
+        request : Request
+        taken : list of N lists of ndarray
+            Each row's variants so far.
+        first : int
+            This part's first slot.
+
+        Returns
+        -------
+        Drawn
+        """
+        parts, n = [p.one() for p in self.parameters["parts"]], len(request.images)
+        weights, made = np.array(self.parameters["weights"], float), Drawn.none(n)
+        for k in range(self.k):
+            earlier = [a + b for a, b in zip(taken, made.taken(), strict=True)]
+            order = np.array([Mix._order(request, i, first + k, weights) for i in range(n)])
+            slot, rows = drawing.empty(request, 1), np.arange(n)
+            for turn in range(len(parts)):
+                for j, part in enumerate(parts):
+                    at = rows[order[rows, turn] == j]
+                    if len(at):
+                        slot.fill(at, drawing.draw_part(part, request[at], [earlier[i] for i in at], first + k))
+                rows = np.flatnonzero(slot.code[:, 0] != VALID)
+            made = made.beside(slot)
+        return made
 
 
-def _draw(parts, request):
-    listed = {name: (i, kinds, notes) for i, (name, _, kinds, notes, _) in enumerate(_core.image_listed())}
-    made_by = [p for p in parts for _ in range(p.k)]
-    edit = [listed[p.maker or p.name] for p in made_by]
-    slots = tuple(_numbers(p, e[0], k) for k, (p, e) in enumerate(zip(made_by, edit, strict=True)))
-    image, region, code, kind, notes = _core.image_draw(
-        tuple(request.images), request.objects, request.others, request.other_objects, request.rows, request.seed,
-        slots)
-    n, valid = len(request.images), (code == 0).astype(np.uint8)
-    kinds, edits = [], []
-    for i in range(n):
-        kinds.append([e[1][kind[i, k]] if valid[i, k] else p.name
-                      for k, (p, e) in enumerate(zip(made_by, edit, strict=True))])
-        edits.append([p.describe({name: int(v) for name, v in zip(e[2], notes[i, k], strict=False) if v > -2**31},
-                                 request.named[i], request.other_named[i]) if valid[i, k] else {}
-                      for k, (p, e) in enumerate(zip(made_by, edit, strict=True))])
-    return ImageResult(image, valid, kinds, np.array(REASONS, object)[code].tolist(), region, edits,
-                       [[None] * len(made_by) for _ in range(n)], request.images, request.captions)
+ImageNegatives.mixture = ImageMix
+ImageSum.mixture = ImageMix.mixture = None

@@ -1,5 +1,6 @@
 """Negatives made of words: one generator a file."""
 
+from vlmneg.negatives.text.add import add
 from vlmneg.negatives.text.exact import exact
 from vlmneg.negatives.text.fill_mask import fill_mask
 from vlmneg.negatives.text.llm import llm
@@ -8,4 +9,4 @@ from vlmneg.negatives.text.shuffle import shuffle
 from vlmneg.negatives.text.swap import swap
 from vlmneg.negatives.text.wordnet import wordnet
 
-__all__ = ["exact", "fill_mask", "llm", "replace", "shuffle", "swap", "wordnet"]
+__all__ = ["add", "exact", "fill_mask", "llm", "replace", "shuffle", "swap", "wordnet"]

@@ -1,17 +1,17 @@
 """Twin of csrc/negatives/draw.c. Lexicon and keywords are handed in."""
 
-from vlmneg.reference.negatives import replace, shuffle, swap
+from vlmneg.reference.negatives import add, replace, shuffle, swap
 from vlmneg.reference.negatives.sentence import ABSENT, EMPTY, REPEAT, SAME, VALID, Sentence, apply
 from vlmneg.reference.philox import Rng
 from vlmneg.reference.text import key
 
 DRAWS = 11
 # name -> function of (sentence, parameters, random sequence) that gives (reason, edits, kind, variants)
-MAKERS = {"swap": swap.make, "replace": replace.make, "shuffle": shuffle.make}
+MAKERS = {"swap": swap.make, "replace": replace.make, "shuffle": shuffle.make, "add": add.make}
 RAW = {"shuffle"}  # generators whose edits aren't mended
 
 
-def draw(captions, avoid, taken, rows, seed, slots, words, offsets, listed, lexicon, keywords):
+def draw(captions, avoid, taken, rows, seed, slots, words, offsets, listed, lexicon, keywords, phrases=()):
     """Twin of the core's text_draw.
 
     Parameters
@@ -20,8 +20,8 @@ def draw(captions, avoid, taken, rows, seed, slots, words, offsets, listed, lexi
         As there.
     words, offsets
         None: the caption is tagged here.
-    listed, lexicon, keywords
-        What the core's text_listed(), text_lexicon() and text_keywords() return.
+    listed, lexicon, keywords, phrases
+        What the core's text_listed(), text_lexicon(), text_keywords() and text_phrases() return.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def draw(captions, avoid, taken, rows, seed, slots, words, offsets, listed, lexi
     """
     lexicon = {line[0].encode(): line for line in lexicon}
     keywords = [replace.Keyword(line) for line in keywords]
-    made = [draw_row(Sentence(c.encode(), [t.encode() for t in avoid[i]] if avoid else [], lexicon, keywords),
+    made = [draw_row(Sentence(c.encode(), [t.encode() for t in avoid[i]] if avoid else [], lexicon, keywords, phrases),
                      taken[i] if taken else (), seed, int(rows[i]), slots, listed) for i, c in enumerate(captions)]
     return [list(column) for column in zip(*made, strict=True)] if made else [[], [], [], []]
 

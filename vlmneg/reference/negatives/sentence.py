@@ -10,8 +10,8 @@ GROWTH, PLACES = 64, 8
 class Sentence:
     """A caption with its words, and what else is true of its image."""
 
-    def __init__(self, text, truth, lexicon, keywords):
-        self.text, self.truth, self.keywords = text, truth, keywords
+    def __init__(self, text, truth, lexicon, keywords, phrases=()):
+        self.text, self.truth, self.keywords, self.phrases = text, truth, keywords, phrases
         marked = b"<mask>" in text or b"###" in text
         self.words = [] if marked else words_of.tag(text, lexicon)
 
@@ -101,13 +101,19 @@ def in_case(s, edit, opening):
         if opening and text and edit.moved == s.words[0].begin and s.words[0].lemma is not None:
             return lower(text[:1]) + text[1:]
         return text
-    i = s.word_at(edit.begin)
-    if i == len(s.words) or not text:
+    i, inserted = s.word_at(edit.begin), edit.begin == edit.end
+    if i == len(s.words) and not inserted or not text:
         return text
-    old = s.part(i, i)
-    if is_upper(old[:1]) and is_upper(old[1:2]):
+    first = i < len(s.words) and is_upper(s.part(i, i)[:1])
+    around = inserted and (shouts(s, i - 1) or shouts(s, i + 1)) and (first or i == len(s.words))
+    if shouts(s, i) or around:
         return bytes(c - 32 if 97 <= c <= 122 else c for c in text)
-    return capital(text, 0) if is_upper(old[:1]) and edit.begin < edit.end else text
+    return capital(text, 0) if first and not inserted else text
+
+
+def shouts(s, i):
+    """Whether word i exists and opens with two capitals."""
+    return 0 <= i < len(s.words) and is_upper(s.part(i, i)[:1]) and is_upper(s.part(i, i)[1:2])
 
 
 def apply(s, edits, raw):

@@ -1,0 +1,300 @@
+/* add: something false comes into the caption: an object, or an attribute of a noun.
+ *
+ * Objects: "and a X" or "with a X" behind a noun phrase, "a X and" before it; a verb that the phrase is the subject
+ * of becomes plural. X is none that a true caption mentions, by whatever word of keywords.def. Attributes: an adjective
+ * before a noun or another adjective, of a kind that the noun phrase doesn't have yet, in the order of English (size,
+ * age, state, colour, material) and one that such a noun can have. Lists are phrases.def.
+ * SugarCrepe's add-object and add-attribute (Hsieh et al., NeurIPS 2023), arXiv:2306.14610. */
+#include "../../vn_negative.h"
+
+#include <string.h>
+
+#include "vn_keywords.h"
+#include "../../text/vn_phrases.h"
+
+enum { OBJECT, ATTRIBUTE, KINDS };
+static const char *const kinds[] = {"add_object", "add_attribute", NULL};
+
+enum { AND_BEHIND, WITH_BEHIND, AND_BEFORE };
+enum { NO_VERB = -1, NEVER = -2 };
+
+/* Where something can come in: words [first, head] are the noun phrase. Of an object: how, and the verb to mend; of an
+ * attribute: before which word, and bits of the lists it can be of. */
+typedef struct place {
+    int16_t first, head;
+    int16_t how, verb;
+    int16_t at, lists;
+} place;
+
+enum { PLACES = 3 * VN_MAX_WORDS };
+
+/* the first word of the noun phrase that ends in this noun */
+static int
+phrase_start(const vn_sentence *in, int head)
+{
+    int i = head;
+    while (vn_sentence_joined(in, i) && vn_word_is(in->word[i - 1].kind, "NAMD"))
+        i--;
+    return i;
+}
+
+static int
+is_head(const vn_sentence *in, int i)
+{
+    return in->word[i].kind == 'N' && !(vn_sentence_joined(in, i + 1) && in->word[i + 1].kind == 'N');
+}
+
+static int
+before_of(const vn_sentence *in, int i)
+{
+    return vn_sentence_joined(in, i + 1) && in->word[i + 1].form == VN_OF;
+}
+
+/* The plural of a finite verb in the singular; empty where it is none. */
+static vn_span
+plural_of(const vn_sentence *in, int i)
+{
+    static const char *const forms[][2] = {
+        {"is", "are"}, {"was", "were"}, {"has", "have"}, {"does", "do"}, {"isn't", "aren't"}, {"wasn't", "weren't"},
+    };
+    vn_span none = {NULL, 0};
+    const char *text = NULL;
+    for (size_t k = 0; k < sizeof forms / sizeof forms[0]; k++)
+        if (vn_sentence_reads(in, i, forms[k][0]))
+            text = forms[k][1];
+    if (text == NULL && in->word[i].kind == 'V' && in->word[i].form == VN_THIRD && in->word[i].lemma >= 0) {
+        const vn_entry *e = vn_lexicon_entry(in->word[i].lemma);
+        text = e->lemma[0] != 0 ? e->lemma : e->text;
+    }
+    if (text == NULL)
+        return none;
+    vn_span s = {text, (int64_t)strlen(text)};
+    return s;
+}
+
+/* The verb that has to agree when the noun phrase [first, head] becomes two, NO_VERB, or NEVER where it can't. */
+static int
+verb_of(const vn_sentence *in, int first, int head)
+{
+    int starts = !vn_sentence_joined(in, first);
+    if (in->word[head].form == VN_PLURAL || (!starts && in->word[first - 1].kind != 'C'))
+        return NO_VERB;
+    for (int i = head + 1; vn_sentence_joined(in, i); i++) {
+        int kind = in->word[i].kind, form = in->word[i].form;
+        if (kind == 'U')
+            return NEVER;
+        if (kind == 'C')
+            return NO_VERB;
+        if (kind == 'X' || (kind == 'V' && form == VN_THIRD))
+            return plural_of(in, i).bytes > 0 ? i : kind == 'X' ? NO_VERB : NEVER;
+        if (kind == 'V' && form == VN_BASE)
+            return NO_VERB;
+        if (!starts && kind != 'R')
+            return NO_VERB;
+    }
+    return NO_VERB;
+}
+
+static int
+object_places(place *found, const vn_sentence *in)
+{
+    int count = 0;
+    for (int h = 0; h < in->words; h++) {
+        if (!is_head(in, h))
+            continue;
+        int first = phrase_start(in, h), verb = verb_of(in, first, h), of = before_of(in, h);
+        for (int how = AND_BEHIND; how <= AND_BEFORE; how++) {
+            place p = {(int16_t)first, (int16_t)h, (int16_t)how, (int16_t)(how == WITH_BEHIND ? NO_VERB : verb), 0, 0};
+            int fits = how == AND_BEFORE    ? !(vn_sentence_joined(in, first) && in->word[first - 1].form == VN_OF)
+                       : how == WITH_BEHIND ? !of && !vn_sentence_reads(in, h + 1, "with")
+                                            : !of;
+            if (fits && p.verb != NEVER)
+                found[count++] = p;
+        }
+    }
+    return count;
+}
+
+/* 1 when a true caption mentions the object of this sense, by any word */
+static int
+mentioned(const vn_sentence *in, const char *sense)
+{
+    for (int64_t k = 0; k < vn_keywords_size(); k++) {
+        const vn_keyword *word = vn_keywords_entry(k);
+        if (strcmp(word->sense, sense) != 0)
+            continue;
+        if (vn_key_holds(in->text, word->text))
+            return 1;
+        for (int64_t i = 0; i < in->truths; i++)
+            if (vn_key_holds(in->truth[i], word->text))
+                return 1;
+    }
+    return 0;
+}
+
+static void
+compose(vn_text *out, const char *before, const char *text, const char *after)
+{
+    out->room[0] = 0;
+    strcat(strcat(strcat(out->room, before), text), after);
+}
+
+static vn_reason
+add_object(vn_text *out, const vn_sentence *in, const place *p, const vn_phrase *object)
+{
+    static const char *const before[3][2] = {{" and a ", " and an "}, {" with a ", " with an "}, {"a ", "an "}};
+    int vowel = vn_words_vowel(object->text, (int64_t)strlen(object->text));
+    compose(out, before[p->how][vowel], object->text, p->how == AND_BEFORE ? " and " : "");
+    int at = p->how == AND_BEFORE ? in->word[p->first].begin : in->word[p->head].end;
+    vn_span text = {out->room, (int64_t)strlen(out->room)};
+    vn_text_edit(out, at, at, text);
+    if (p->verb >= 0)
+        vn_text_put(out, in, p->verb, p->verb, plural_of(in, p->verb));
+    return mentioned(in, object->text) ? VN_ABSENT : VN_VALID;
+}
+
+/* the keyword that word i is, or NULL */
+static const vn_keyword *
+keyword_of(const vn_sentence *in, int i)
+{
+    char low[32] = {0};
+    int64_t from = 0, to = vn_keywords_size(), n = in->word[i].end - in->word[i].begin;
+    if (n >= (int64_t)sizeof low)
+        return NULL;
+    for (int64_t k = 0; k < n; k++) {
+        char c = in->text.text[in->word[i].begin + k];
+        low[k] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+    }
+    while (from < to) {
+        int64_t middle = (from + to) / 2;
+        if (strcmp(vn_keywords_entry(middle)->text, low) < 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from < vn_keywords_size() && strcmp(vn_keywords_entry(from)->text, low) == 0 ? vn_keywords_entry(from)
+                                                                                        : NULL;
+}
+
+/* which attributes a noun can have, as bits of their lists */
+static int
+lists_of(const vn_sentence *in, int head)
+{
+    if (before_of(in, head))
+        return vn_sentence_reads(in, head, "lots") || vn_sentence_reads(in, head, "lot") ? 0 : 1 << VN_SIZE;
+    for (int64_t k = 0; k < vn_phrases_size(); k++) {
+        const vn_phrase *p = vn_phrases_entry(k);
+        if (p->list == VN_PERSON && vn_sentence_reads(in, head, p->text))
+            return 1 << VN_LOOK | (p->number == 1 ? 0 : 1 << VN_YEARS);
+    }
+    const vn_keyword *word = keyword_of(in, head);
+    if (word != NULL && strcmp(word->group_name, "ANIMAL") == 0)
+        return 1 << VN_SIZE | 1 << VN_COLOR;
+    return 1 << VN_SIZE | 1 << VN_AGE | 1 << VN_STATE | 1 << VN_COLOR | 1 << VN_MATERIAL;
+}
+
+/* the list of an attribute, VN_ATTRIBUTES for any other word */
+static int
+list_of(const vn_sentence *in, int i)
+{
+    for (int64_t k = 0; k < vn_phrases_size() && vn_phrases_entry(k)->list < VN_ATTRIBUTES; k++)
+        if (vn_sentence_reads(in, i, vn_phrases_entry(k)->text))
+            return vn_phrases_entry(k)->list;
+    return VN_ATTRIBUTES;
+}
+
+/* Which of these lists can come before word at of the phrase [first, head]: age and years are one kind. */
+static int
+lists_at(const vn_sentence *in, int first, int head, int at, int lists)
+{
+    for (int i = first; i < head; i++) {
+        int known = in->word[i].kind == 'D' ? VN_ATTRIBUTES : list_of(in, i);
+        for (int list = 0; list < VN_ATTRIBUTES && known < VN_ATTRIBUTES; list++) {
+            int rank = list == VN_YEARS ? VN_AGE : list, other = known == VN_YEARS ? VN_AGE : known;
+            if (rank == other || (i < at ? other > rank : other < rank))
+                lists &= ~(1 << list);
+        }
+    }
+    return lists;
+}
+
+static int
+attribute_places(place *found, const vn_sentence *in)
+{
+    int count = 0;
+    for (int h = 0; h < in->words; h++) {
+        if (!is_head(in, h))
+            continue;
+        int first = phrase_start(in, h), possible = lists_of(in, h);
+        for (int i = first; i <= h; i++) {
+            int left = vn_sentence_joined(in, i) ? in->word[i - 1].kind : 0;
+            if (!vn_word_is(in->word[i].kind, "NA") || vn_word_is(left, "NR") ||
+                (left == 'C' && in->word[i].kind == 'A')) /* "black and white" stays together */
+                continue;
+            place p = {(int16_t)first, (int16_t)h, 0, 0, (int16_t)i, (int16_t)lists_at(in, first, h, i, possible)};
+            if (p.lists != 0)
+                found[count++] = p;
+        }
+    }
+    return count;
+}
+
+static vn_reason
+add_attribute(vn_text *out, const vn_sentence *in, const place *p, const vn_phrase *attribute)
+{
+    compose(out, "", attribute->text, " ");
+    vn_span text = {out->room, (int64_t)strlen(out->room)};
+    vn_text_edit(out, in->word[p->at].begin, in->word[p->at].begin, text);
+    if (vn_key_holds(in->text, attribute->text))
+        return VN_ABSENT;
+    for (int64_t i = 0; i < in->truths; i++)
+        if (vn_key_holds(in->truth[i], attribute->text))
+            return VN_ABSENT;
+    return VN_VALID;
+}
+
+/* the phrase number pick of the lists that may be put in; how many there are, where phrase is NULL */
+static int
+choices(int lists, int64_t pick, const vn_phrase **phrase)
+{
+    int count = 0;
+    for (int64_t k = 0; k < vn_phrases_size(); k++) {
+        const vn_phrase *p = vn_phrases_entry(k);
+        if (p->number == 0 || !(lists >> p->list & 1))
+            continue;
+        if (phrase != NULL && count == pick)
+            *phrase = p;
+        count++;
+    }
+    return count;
+}
+
+/* param[0]: bits of the kinds that may be drawn */
+static vn_reason
+make(vn_text *out, const vn_sentence *in, const int32_t *param, vn_rng *rng)
+{
+    place found[KINDS][PLACES];
+    int count[KINDS] = {0}, chosen[KINDS], number = 0;
+    if (param[0] >> OBJECT & 1)
+        count[OBJECT] = object_places(found[OBJECT], in);
+    if (param[0] >> ATTRIBUTE & 1)
+        count[ATTRIBUTE] = attribute_places(found[ATTRIBUTE], in);
+    for (int k = 0; k < KINDS; k++)
+        if (count[k] > 0)
+            chosen[number++] = k;
+    if (number == 0)
+        return VN_EMPTY;
+    const vn_phrase *phrase = NULL;
+    out->kind = chosen[vn_rng_below(rng, number)];
+    const place *p = &found[out->kind][vn_rng_below(rng, count[out->kind])];
+    int lists = out->kind == OBJECT ? 1 << VN_OBJECT : p->lists;
+    choices(lists, vn_rng_below(rng, choices(lists, 0, NULL)), &phrase);
+    return out->kind == OBJECT ? add_object(out, in, p, phrase) : add_attribute(out, in, p, phrase);
+}
+
+const vn_text_maker vn_text_add = {
+    "add",
+    "an object or an attribute that no true caption mentions comes in",
+    kinds,
+    make,
+};

@@ -1,0 +1,21 @@
+/* Phrases that generators put in or look for, for them and for whoever shows them: phrases.def line by line. */
+#ifndef VN_PHRASES_H
+#define VN_PHRASES_H
+
+#include "vn_text.h"
+
+/* attributes in the order in which English puts them, before what else there is */
+enum {
+    VN_SIZE, VN_AGE, VN_YEARS, VN_LOOK, VN_STATE, VN_COLOR, VN_MATERIAL, VN_ATTRIBUTES,
+    VN_OBJECT = VN_ATTRIBUTES, VN_PERSON
+};
+
+typedef struct vn_phrase {
+    const char *text, *list_name;
+    uint8_t list, number;
+} vn_phrase;
+
+int64_t vn_phrases_size(void);
+const vn_phrase *vn_phrases_entry(int64_t index);
+
+#endif

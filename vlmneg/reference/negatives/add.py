@@ -1,0 +1,126 @@
+"""Twin of csrc/negatives/text/add.c."""
+
+from vlmneg.reference.negatives.replace import holds
+from vlmneg.reference.negatives.sentence import ABSENT, EMPTY, VALID, Edit, put
+from vlmneg.reference.text import BASE, OF, PLURAL, THIRD, lower, wants_an
+
+OBJECT, ATTRIBUTE = range(2)
+LISTS = ("SIZE", "AGE", "YEARS", "LOOK", "STATE", "COLOR", "MATERIAL")
+PLURALS = {b"is": b"are", b"was": b"were", b"has": b"have", b"does": b"do", b"isn't": b"aren't",
+           b"wasn't": b"weren't"}
+
+
+def heads(s):
+    """Nouns that end a phrase, each with the phrase's first word."""
+    for h, w in enumerate(s.words):
+        if w.kind == "N" and s.kind(h + 1) != "N":
+            first = h
+            while s.joined(first) and s.words[first - 1].kind in "NAMD":
+                first -= 1
+            yield first, h
+
+
+def before_of(s, i):
+    """Whether "of" follows."""
+    return s.joined(i + 1) and s.words[i + 1].form == OF
+
+
+def plural_of(s, i):
+    """The plural of a finite verb in the singular, or None."""
+    w = s.words[i]
+    found = PLURALS.get(lower(s.part(i, i)))
+    if found is None and w.kind == "V" and w.form == THIRD and w.lemma is not None:
+        found = (w.lemma[2] or w.lemma[0]).encode()
+    return found
+
+
+def verb_of(s, first, head):
+    """(whether the phrase can become two, the verb that then has to agree or None)"""
+    starts = not s.joined(first)
+    if s.words[head].form == PLURAL or not starts and s.words[first - 1].kind != "C":
+        return True, None
+    i = head + 1
+    while s.joined(i):
+        w = s.words[i]
+        if w.kind == "U":
+            return False, None
+        if w.kind == "X" or w.kind == "V" and w.form == THIRD:
+            mended = plural_of(s, i) is not None
+            return mended or w.kind == "X", i if mended else None
+        if w.kind == "C" or w.kind == "V" and w.form == BASE or not starts and w.kind != "R":
+            break
+        i += 1
+    return True, None
+
+
+def objects(s):
+    """(byte, words before, words behind, verb or None) for each way to add an object."""
+    for first, h in heads(s):
+        can, verb = verb_of(s, first, h)
+        begin, end = s.words[first].begin, s.words[h].end
+        if can and not before_of(s, h):
+            yield end, b" and ", b"", verb
+        if not before_of(s, h) and not s.reads(h + 1, b"with"):
+            yield end, b" with ", b"", None
+        if can and not (s.joined(first) and s.words[first - 1].form == OF):
+            yield begin, b"", b" and ", verb
+
+
+def lists_of(s, head):
+    """Which attributes a noun can have."""
+    if before_of(s, head):
+        return set() if s.reads(head, b"lots") or s.reads(head, b"lot") else {"SIZE"}
+    word = lower(s.part(head, head))
+    people = [number for text, group, number in s.phrases if group == "PERSON" and text.encode() == word]
+    if people:
+        return {"LOOK"} if people[0] else {"YEARS", "LOOK"}
+    groups = [k.group for k in s.keywords if k.bytes == word] if len(word) < 32 else []
+    return {"SIZE", "COLOR"} if groups[:1] == ["ANIMAL"] else set(LISTS) - {"YEARS", "LOOK"}
+
+
+def attributes(s):
+    """(byte, lists that it may be of) for each place of an attribute."""
+    known = {}
+    for text, group, _ in s.phrases:
+        if group in LISTS:
+            known.setdefault(text.encode(), group)
+    for first, h in heads(s):
+        possible = lists_of(s, h)
+        for i in range(first, h + 1):
+            left = s.words[i - 1].kind if s.joined(i) else "-"
+            if s.words[i].kind not in "NA" or left in "NR" or left == "C" and s.words[i].kind == "A":
+                continue
+            lists = set(possible)
+            for j in range(first, h):
+                other = known.get(lower(s.part(j, j))) if s.words[j].kind != "D" else None
+                if other is not None:
+                    lists = {x for x in lists if rank(x) != rank(other) and (rank(x) > rank(other)) == (j < i)}
+            if lists:
+                yield s.words[i].begin, lists
+
+
+def rank(group):
+    """Place of a list in the order of English; age and years share one."""
+    return LISTS.index("AGE" if group == "YEARS" else group)
+
+
+def make(s, param, rng):
+    """(reason, edits, kind, variants)"""
+    places = [list(objects(s)) if param[0] & 1 else [], list(attributes(s)) if param[0] & 2 else []]
+    chosen = [k for k in (OBJECT, ATTRIBUTE) if places[k]]
+    if not chosen:
+        return EMPTY, [], 0, 0
+    kind = chosen[rng.below(len(chosen))]
+    place = places[kind][rng.below(len(places[kind]))]
+    lists = {"OBJECT"} if kind == OBJECT else place[1]
+    options = [text.encode() for text, group, number in s.phrases if group in lists and number]
+    word = options[rng.below(len(options))]
+    if kind == ATTRIBUTE:
+        absent = any(holds(c, word) for c in [s.text, *s.truth])
+        return ABSENT if absent else VALID, [Edit(place[0], place[0], word + b" ")], kind, 0
+    at, before, behind, verb = place
+    edits = [Edit(at, at, before + (b"an " if wants_an(word) else b"a ") + word + behind)]
+    if verb is not None:
+        edits.append(put(s, verb, verb, plural_of(s, verb)))
+    absent = any(k.sense.encode() == word and holds(c, k.bytes) for k in s.keywords for c in [s.text, *s.truth])
+    return ABSENT if absent else VALID, edits, kind, 0
