@@ -23,4 +23,7 @@ const vn_backend VN_FN(backend) = {
     VN_FN(tiles_layout),
     VN_FN(tiles_statistics),
     VN_FN(tiles_gradients),
+    VN_FN(made_forward),
+    VN_FN(made_backward),
+    VN_FN(made_cosines),
 };

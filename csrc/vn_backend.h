@@ -133,6 +133,9 @@ typedef struct vn_backend {
     vn_tiles_layout_fn *tiles_layout;
     vn_tiles_statistics_fn *tiles_statistics;
     vn_tiles_gradients_fn *tiles_gradients;
+    vn_made_forward_fn *made_forward;
+    vn_made_backward_fn *made_backward;
+    vn_made_cosines_fn *made_cosines;
 } vn_backend;
 
 #ifdef VN_LEVEL

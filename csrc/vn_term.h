@@ -10,15 +10,17 @@
 #include "core/vn_build.h"
 #include "core/vn_scalar.h"
 
-/* Sets of unit rows. A sample has one image, one caption and K negative captions. */
-enum { VN_IMAGE, VN_TEXT, VN_NEG_TEXT, VN_SETS };
+/* Sets of unit rows. A sample has one image, one caption, and negative captions and images; some of these are given,
+ * some made by the engine (vn_embed.h), and a term cannot tell. */
+enum { VN_IMAGE, VN_TEXT, VN_NEG_TEXT, VN_NEG_IMAGE, VN_SETS };
 
 /* How a term reads the cosines between two sets. */
 enum {
     VN_BLOCK = 1,  /* every row with every column */
-    VN_DIAG = 2,   /* only the cells inside a sample */
+    VN_DIAG = 2,   /* only the cells inside a sample; of a set with itself, the cosine 1, which is a constant */
     VN_BY_ROW = 4, /* cells join the statistic of their row, ... */
-    VN_BY_COL = 8  /* ... of their column */
+    VN_BY_COL = 8, /* ... of their column */
+    VN_OWN = 16    /* with VN_DIAG: the mean is over the samples that have a column here */
 };
 typedef struct vn_reading {
     uint8_t rows, cols, how;

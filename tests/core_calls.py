@@ -41,13 +41,23 @@ def loss_arguments():
     return (((0, 1.0, tuple(float(p[2]) for p in params)),),)
 
 
-def run_arguments():
+def batch_arguments():
+    """Images, captions, K negatives of each, their validity."""
     unit = f32(2 + K, 2, C)
     unit /= np.linalg.norm(unit, axis=2, keepdims=True)
-    negatives = np.ascontiguousarray(unit[2:].transpose(1, 0, 2))
+    return unit[0], unit[1], np.ascontiguousarray(unit[2:].transpose(1, 0, 2)), np.ones((2, K), np.uint8)
+
+
+def made_arguments():
+    slots = tuple((maker, 0, 0, (0.5, 1.0, 0.0)) for maker in range(len(_core.made_listed())))
+    return (*batch_arguments(), i64(0, 1), i64(3, 4), (7, np.arange(2, dtype=np.uint64), slots))
+
+
+def run_arguments():
+    image, text, negatives, valid, group, text_key, made = made_arguments()
     return (
-        unit[0], unit[1], negatives, np.ones((2, K), np.uint8), np.ones(2, np.uint8), i64(0, 1), i64(3, 4),
-        np.arange(2 * K).reshape(2, K).astype(np.int64), 10.0, f32(2, C), f32(2, C), f32(2, K, C),
+        image, text, negatives, valid, negatives, valid, np.ones(2, np.uint8), group, text_key,
+        np.arange(2 * K).reshape(2, K).astype(np.int64), made, 10.0, f32(2, C), f32(2, C), f32(2, K, C), f32(2, K, C),
     )  # fmt: skip
 
 
@@ -142,6 +152,10 @@ def calls():
         "mask_runs": lambda: (i64(3, 5, 12, 20), i64(0, 3, 4), 5, 4),
         "mask_unpack": lambda: (b"352N1",),
         "loss_terms": tuple,
+        "made_listed": tuple,
+        "made_rows": made_arguments,
+        "made_backward": lambda: (*made_arguments(), f32(2, 4, C), f32(2, C), f32(2, C), f32(2, K, C)),
+        "made_cosines": lambda: (*made_arguments(), 1),
         "Loss": loss_arguments,
         "Loss.run": run_arguments,
     }  # fmt: skip

@@ -20,19 +20,21 @@ MAY = {
     "core": {"core"},
     "gemm": {"core", "gemm", "vn_backend.h"},
     "ops": {"core", "ops", "vn_backend.h", "gemm/vn_gemm.h"},
-    "tiles": {"core", "tiles", "vn_backend.h", "vn_term.h", "vn_registry.def", "gemm/vn_gemm.h"},
+    "tiles": {"core", "tiles", "vn_backend.h", "vn_term.h", "vn_embed.h", "vn_registry.def", "gemm/vn_gemm.h"},
     "losses": {"core", "losses", "vn_term.h", "vn_term_body.h"},
     "text": {"core", "text"},
     "image": {"core", "image"},
     "scenes": {"core", "scenes"},
     "scores": {"core", "scores"},
-    "negatives": {"core", "negatives", "text", "image", "vn_negative.h", "vn_picture.h", "vn_registry.def"},
+    "negatives": {"core", "negatives", "text", "image", "vn_negative.h", "vn_picture.h", "vn_embed.h",
+                  "vn_registry.def"},
     "model": {"core", "model", "vn_backend.h"},
 }
 CONTRACTS = {
     "vn_backend.h": {"core", "tiles/vn_tiles.h"},
     "vn_term.h": {"core", "vn_backend.h"},
     "vn_term_body.h": {"tiles/vn_term_loops.h"},
+    "vn_embed.h": {"core", "vn_term.h"},
     "vn_negative.h": {"core", "text/vn_text.h"},
     "vn_picture.h": {"core", "image/vn_paint.h"},
     "vn_registry.def": set(),
@@ -141,7 +143,8 @@ def functions(module):
 def test_every_registry_line_has_its_file_and_twin():
     registry = (CSRC / "vn_registry.def").read_text()
     for kind, folder, module in (("VN_TERM", "losses", "losses"), ("VN_TEXT", "negatives/text", "negatives"),
-                                 ("VN_IMAGE", "negatives/image", "image_negatives")):
+                                 ("VN_IMAGE", "negatives/image", "image_negatives"),
+                                 ("VN_EMBED", "negatives/embed", "embed_negatives")):
         listed = re.findall(rf"^{kind}\((\w+)", registry, re.M)
         if not listed:
             continue

@@ -181,6 +181,8 @@ def mask_runs(runs: NDArray[int64], objects: NDArray[int64], height: int, width:
 def mask_unpack(text: bytes, /) -> NDArray[int64]: ...
 
 # losses
+Made = tuple[int, NDArray[uint64], tuple[tuple[int, int, int, tuple[float, float, float]], ...]]
+
 @final
 class Loss:
     def __new__(cls, terms: tuple[tuple[int, float, tuple[float, ...]], ...], /) -> Loss: ...
@@ -190,14 +192,61 @@ class Loss:
         text: NDArray[float32],
         neg_text: NDArray[float32] | None,
         valid: NDArray[uint8] | None,
+        neg_image: NDArray[float32] | None,
+        neg_image_valid: NDArray[uint8] | None,
         rows: NDArray[uint8] | None,
         group: NDArray[int64] | None,
         text_key: NDArray[int64] | None,
         neg_key: NDArray[int64] | None,
+        made: Made | None,
         scale: float,
         dimage: NDArray[float32] | None,
         dtext: NDArray[float32] | None,
         dneg_text: NDArray[float32] | None,
+        dneg_image: NDArray[float32] | None,
         /,
     ) -> tuple[float, tuple[float, ...], float, int, int, int]: ...
-def loss_terms() -> list[tuple[str, str, list[tuple[str, str | None, float, float, float, str]]]]: ...
+
+def loss_terms() -> list[
+    tuple[
+        str, str, list[tuple[str, str | None, float, float, float, str]], list[tuple[int, int, int, int]]
+    ]
+]: ...
+
+# made rows
+def made_listed() -> list[tuple[str, str, int]]: ...
+def made_rows(
+    image: NDArray[float32],
+    text: NDArray[float32],
+    neg_text: NDArray[float32] | None,
+    valid: NDArray[uint8] | None,
+    group: NDArray[int64] | None,
+    text_key: NDArray[int64] | None,
+    made: Made,
+    /,
+) -> tuple[NDArray[float32], NDArray[uint8], NDArray[float32], NDArray[int32]]: ...
+def made_backward(
+    image: NDArray[float32],
+    text: NDArray[float32],
+    neg_text: NDArray[float32] | None,
+    valid: NDArray[uint8] | None,
+    group: NDArray[int64] | None,
+    text_key: NDArray[int64] | None,
+    made: Made,
+    drows: NDArray[float32],
+    dimage: NDArray[float32],
+    dtext: NDArray[float32],
+    dneg_text: NDArray[float32] | None,
+    /,
+) -> None: ...
+def made_cosines(
+    image: NDArray[float32],
+    text: NDArray[float32],
+    neg_text: NDArray[float32] | None,
+    valid: NDArray[uint8] | None,
+    group: NDArray[int64] | None,
+    text_key: NDArray[int64] | None,
+    made: Made,
+    anchor: int,
+    /,
+) -> NDArray[float32]: ...

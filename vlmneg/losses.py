@@ -2,7 +2,7 @@
 
 >>> import vlmneg as vn
 >>> vn.losses.names()
-['infonce', 'itc', 'negclip']
+['infonce', 'intra', 'itc', 'negclip', 'own']
 >>> vn.losses.negclip() + 0.2 * vn.losses.infonce()
 itc() + 0.2 * itc(negatives='none')
 
@@ -21,6 +21,10 @@ from typing import Any
 import numpy as np
 
 from . import _core
+from .arrays import floats, integer, mask, numbers, row_numbers
+
+if typing.TYPE_CHECKING:
+    from .negatives.embed import Embed
 
 __all__ = ["Objective", "Parameter", "Result", "Term", "get", "infonce", "names", "negclip"]
 
@@ -93,9 +97,12 @@ class Parameter:
         return f"[{self.low:g}, {self.high:g}]" if self.choices is None else "{" + ", ".join(self.choices) + "}"
 
 
+_SETS = ("image", "text", "neg_text", "neg_image")
+
+
 def _read_terms() -> dict[str, tuple[str, tuple[Parameter, ...]]]:
     terms = {}
-    for name, doc, params in _core.loss_terms():
+    for name, doc, params, _ in _core.loss_terms():
         read = []
         for key, choices, start, low, high, text in params:
             names = tuple(choices.split("|")) if choices else None
@@ -162,6 +169,19 @@ class Term:
                 tuple(p.number(self.params[p.name]) for p in _TERMS[self.name][1]))
 
 
+    def reads(self) -> set[tuple[str, str]]:
+        """The pairs of sets whose cosines the term reads: of "image", "text", "neg_text" and "neg_image".
+
+        Examples
+        --------
+        >>> sorted(Term("own", 1.0, {"anchor": "text"}).reads())
+        [('text', 'image'), ('text', 'neg_image')]
+        """
+        place, _, values = self._use()
+        return {(_SETS[rows], _SETS[cols]) for rows, cols, param, value in _core.loss_terms()[place][3]
+                if param < 0 or values[param] == value}
+
+
 def _check_weight(weight: Any) -> float:
     if isinstance(weight, bool) or not isinstance(weight, (int, float, np.integer, np.floating)):
         raise TypeError(f"a weight must be a number in [0, 1e6], got {weight!r}")
@@ -185,7 +205,7 @@ class Result:
         Share of valid negatives whose cosine with their own image is below the true caption's; a tie counts as wrong.
         None when there is no valid negative.
     dimage, dtext : ndarray of shape (B, E), float32, or None without backward
-    dneg_text : ndarray of shape (B, K, E), float32, or None; 0 in invalid slots
+    dneg_text, dneg_image : ndarray of shape (B, K, E), (B, M, E), float32, or None; 0 in invalid slots
     dlog_scale, dscale : float or None
         Derivatives by the logarithm of the scale, as checkpoints store it, and by the scale.
     """
@@ -197,6 +217,7 @@ class Result:
     dimage: np.ndarray | None = None
     dtext: np.ndarray | None = None
     dneg_text: np.ndarray | None = None
+    dneg_image: np.ndarray | None = None
     dlog_scale: float | None = None
     dscale: float | None = None
 
@@ -316,10 +337,15 @@ class Objective:
         text: np.ndarray,
         neg_text: np.ndarray | None = None,
         valid: np.ndarray | None = None,
+        neg_image: np.ndarray | None = None,
+        neg_image_valid: np.ndarray | None = None,
         rows: np.ndarray | None = None,
         group: np.ndarray | None = None,
         text_key: np.ndarray | None = None,
         neg_key: np.ndarray | None = None,
+        made: Embed | None = None,
+        made_seed: int = 0,
+        made_rows: Any = None,
         scale: float = 100.0,
         backward: bool = True,
         out: Mapping[str, np.ndarray] | None = None,
@@ -337,18 +363,28 @@ class Objective:
             K negative captions a sample; K may be 0.
         valid : ndarray of shape (B, K), uint8 or bool, optional
             1 where a slot holds a negative; default all.
+        neg_image : ndarray of shape (B, M, E), float32, optional
+            M negative images a sample: of a picture that shows something else.
+        neg_image_valid : ndarray of shape (B, M), uint8 or bool, optional
+            1 where a slot holds a negative image; default all.
         rows : ndarray of shape (B,), uint8 or bool, optional
             0 where a sample is padding; default all 1.
         group : ndarray of shape (B,), integer, optional
             Equal for samples of one picture: their captions are true for each other's image.
         text_key, neg_key : ndarray of shape (B,) and (B, K), integer, optional
             Equal for equal captions. A caption is true for image i when its key is that of a caption of i's group.
+        made : embedding negatives, optional
+            As from `vlmneg.negatives.embed`: further negatives after those given, of images or captions as they say.
+            Their rows exist only while a tile is computed, and gradients flow through them as they say.
+        made_seed : int in [0, 2**64), default 0
+        made_rows : sequence of B int in [0, 2**64), optional
+            Numbers of the samples, from which their random numbers follow; default 0 to B - 1.
         scale : float above 0, default 100
             exp(logit_scale).
         backward : bool, default True
             Whether to compute gradients too.
         out : mapping, optional
-            Arrays for "dimage", "dtext" and "dneg_text" to write into instead of new ones.
+            Arrays for "dimage", "dtext", "dneg_text" and "dneg_image" to write into instead of new ones.
 
         Returns
         -------
@@ -368,60 +404,51 @@ class Objective:
         >>> r.dneg_text.shape, list(r.terms)
         ((4, 3, 8), ['itc'])
         """
-        image, text = _rows(image, "image"), _rows(text, "text")
-        neg_text = None if neg_text is None else _rows(neg_text, "neg_text")
+        image, text = floats(image, "image"), floats(text, "text")
+        neg_text = None if neg_text is None else floats(neg_text, "neg_text")
+        neg_image = None if neg_image is None else floats(neg_image, "neg_image")
         if neg_text is None and (valid is not None or neg_key is not None):
             raise ValueError("valid and neg_key describe neg_text, which is missing")
+        if neg_image is None and neg_image_valid is not None:
+            raise ValueError("neg_image_valid describes neg_image, which is missing")
         if neg_key is not None and text_key is None:
             raise ValueError("neg_key is compared with text_key, which is missing")
-        dimage = dtext = dneg_text = None
-        if backward:
-            dimage, dtext = _room(out, "dimage", image), _room(out, "dtext", text)
-            dneg_text = None if neg_text is None else _room(out, "dneg_text", neg_text)
+        given = {"dimage": image, "dtext": text, "dneg_text": neg_text, "dneg_image": neg_image}
+        gradients: dict[str, Any] = {name: _room(out, name, like) if backward else None for name, like in given.items()}
         loss, terms, dlog_scale, count, negatives, below = self._core.run(
-            image, text, neg_text, _mask(valid, "valid"), _mask(rows, "rows"), _numbers(group, "group"),
-            _numbers(text_key, "text_key"), _numbers(neg_key, "neg_key"), scale, dimage, dtext, dneg_text,
+            image, text, neg_text, mask(valid, "valid"), neg_image, mask(neg_image_valid, "neg_image_valid"),
+            mask(rows, "rows"), numbers(group, "group"), numbers(text_key, "text_key"), numbers(neg_key, "neg_key"),
+            None if made is None else self._made(made, neg_text, made_seed, made_rows, len(image)), scale,
+            *gradients.values(),
         )  # fmt: skip
         r = Result(loss, dict(zip(self.labels(), terms, strict=True)), count, below / negatives if negatives else None)
         if not backward:
             return r
-        return replace(r, dimage=dimage, dtext=dtext, dneg_text=dneg_text, dlog_scale=dlog_scale,
-                       dscale=dlog_scale / scale)
+        return replace(r, **gradients, dlog_scale=dlog_scale, dscale=dlog_scale / scale)
+
+    def _made(self, made: Embed, neg_text: np.ndarray | None, seed: int, rows: Any, count: int) -> tuple[Any, ...]:
+        """Made slots as the core takes them, once their use makes sense."""
+        if not callable(getattr(made, "slots", None)):
+            raise TypeError(f"made must be of vlmneg.negatives.embed, got {made!r:.80}")
+        reads = set().union(*(t.reads() for t in self.terms))
+        for part in made.parts:
+            anchors = {rows for rows, cols in reads if cols == f"neg_{part.side}"}
+            if not anchors:
+                raise ValueError(f"{part!r} makes negatives of the {part.side} side, which no term of {self!r} reads; "
+                                 + ("add intra() or itc(images=...)" if part.side == "image" else "add negclip()"))
+            part.refuse(anchors)
+        return integer(seed, "made_seed", 0, 2**64), row_numbers(rows, count), made.slots(neg_text)
 
 
-_GRADIENTS = ("dimage", "dtext", "dneg_text")
+_GRADIENTS = ("dimage", "dtext", "dneg_text", "dneg_image")
 
 
-def _array(x: Any, name: str, wanted: str) -> np.ndarray:
-    if not isinstance(x, np.ndarray):
-        raise TypeError(f"{name} must be a NumPy array of {wanted}, got {type(x).__name__}")
-    return x
-
-
-def _rows(x: Any, name: str) -> np.ndarray:
-    return np.ascontiguousarray(_array(x, name, "float32"))
-
-
-def _mask(x: Any, name: str) -> np.ndarray | None:
-    if x is None:
-        return None
-    x = _array(x, name, "uint8")
-    return np.ascontiguousarray(x.view(np.uint8) if x.dtype == np.bool_ else x)
-
-
-def _numbers(x: Any, name: str) -> np.ndarray | None:
-    if x is None:
-        return None
-    x = _array(x, name, "integers")
-    if x.dtype.kind not in "iu":
-        raise TypeError(f"{name} must hold integers, got {x.dtype}")
-    return np.ascontiguousarray(x).astype(np.int64, copy=False)
-
-
-def _room(out: Mapping[str, np.ndarray] | None, name: str, like: np.ndarray) -> np.ndarray:
+def _room(out: Mapping[str, np.ndarray] | None, name: str, like: np.ndarray | None) -> np.ndarray | None:
     for key in out or ():
         if key not in _GRADIENTS:
             raise ValueError(f"out has no place for {key!r}{_nearest(key, _GRADIENTS)}")
+    if like is None:
+        return None
     return out[name] if out and name in out else np.empty_like(like)
 
 

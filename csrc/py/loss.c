@@ -1,63 +1,18 @@
-/* Objectives: the table of terms, and _core.Loss, a weighted sum of them with the memory of its last call. */
+/* Objectives: _core.Loss, a weighted sum of terms with the memory of its last call. */
 #include "vnpy.h"
 
 #include <math.h>
 #include <stdatomic.h>
 
 #include "../tiles/vn_tiles.h"
+#include "made.h"
 #include "levels.h"
-
-/* every term has it, last: the masks are the engine's */
-static const vn_param duplicates = {
-    "duplicates",  "mask|soft|off", VN_TWINS_MASK,
-    VN_TWINS_MASK, VN_TWINS_OFF,    "captions true for another sample's image: left out, further targets, negatives"};
 
 typedef struct loss_object {
     PyObject_HEAD vn_objective objective;
     vn_arena arena; /* grows, never shrinks: after the first step of a training nothing is allocated */
     atomic_flag busy;
 } loss_object;
-
-static int
-append(PyObject *list, PyObject *item)
-{
-    int status = item != NULL ? PyList_Append(list, item) : -1;
-    Py_XDECREF(item);
-    return status;
-}
-
-static int
-append_param(PyObject *list, const vn_param *p)
-{
-    return append(list, Py_BuildValue("(szddds)", p->name, p->choices, p->start, p->low, p->high, p->doc));
-}
-
-static int
-append_term(PyObject *list, const vn_term *term)
-{
-    PyObject *params = PyList_New(0);
-    int status = params != NULL ? 0 : -1;
-    for (const vn_param *p = term->params; status == 0 && p->name != NULL; p++)
-        status = append_param(params, p);
-    if (status == 0)
-        status = append_param(params, &duplicates);
-    if (status == 0)
-        status = append(list, Py_BuildValue("(ssO)", term->name, term->doc, params));
-    Py_XDECREF(params);
-    return status;
-}
-
-/* loss_terms() -> list of (name, doc, [(param, choices or None, start, low, high, doc), ...]) */
-static PyObject *
-loss_terms(PyObject *module, PyObject *none)
-{
-    PyObject *list = PyList_New(0);
-    (void)module, (void)none;
-    for (const vn_term *const *term = vnpy_backend()->terms; list != NULL && *term != NULL; term++)
-        if (append_term(list, *term) < 0)
-            Py_CLEAR(list);
-    return list;
-}
 
 /* One use: (place of the term, weight, the numbers of its parameters, duplicates last). */
 static int
@@ -179,65 +134,81 @@ report(const vn_record *r, int terms)
 }
 
 static int
-bind(PyObject *const *args, vn_rows *rows, int backward)
+bind_inputs(PyObject *const *args, vn_rows *rows, vnpy_axes *ax, vnpy_made *made)
+{
+    int ok = 1;
+    rows->x[VN_IMAGE] = vnpy_in(args[0], "image", NPY_FLOAT32, "B,E", ax);
+    if (rows->x[VN_IMAGE] == NULL || (rows->x[VN_TEXT] = vnpy_in(args[1], "text", NPY_FLOAT32, "B,E", ax)) == NULL)
+        return -1;
+    rows->x[VN_NEG_TEXT] = vnpy_in_or_none(args[2], "neg_text", NPY_FLOAT32, "B,K,E", ax, &ok);
+    if (ok)
+        rows->valid[VN_NEG_TEXT] = vnpy_in_or_none(args[3], "valid", NPY_UINT8, "B,K", ax, &ok);
+    if (ok)
+        rows->x[VN_NEG_IMAGE] = vnpy_in_or_none(args[4], "neg_image", NPY_FLOAT32, "B,M,E", ax, &ok);
+    if (ok)
+        rows->valid[VN_NEG_IMAGE] = vnpy_in_or_none(args[5], "neg_image_valid", NPY_UINT8, "B,M", ax, &ok);
+    if (ok)
+        rows->exists = vnpy_in_or_none(args[6], "rows", NPY_UINT8, "B", ax, &ok);
+    if (ok)
+        rows->group = vnpy_in_or_none(args[7], "group", NPY_INT64, "B", ax, &ok);
+    if (ok)
+        rows->text_key = vnpy_in_or_none(args[8], "text_key", NPY_INT64, "B", ax, &ok);
+    if (ok)
+        rows->neg_key = vnpy_in_or_none(args[9], "neg_key", NPY_INT64, "B,K", ax, &ok);
+    if (ok)
+        rows->made = vnpy_made_read(args[10], ax, made, &ok);
+    return ok && vnpy_float(args[11], "scale", &rows->scale) == 0 ? 0 : -1;
+}
+
+static int
+bind(PyObject *const *args, vn_rows *rows, vnpy_made *made, int backward)
 {
     vnpy_axes ax = {0};
-    int ok = 1;
-    rows->x[VN_IMAGE] = vnpy_in(args[0], "image", NPY_FLOAT32, "B,E", &ax);
-    if (rows->x[VN_IMAGE] == NULL || (rows->x[VN_TEXT] = vnpy_in(args[1], "text", NPY_FLOAT32, "B,E", &ax)) == NULL)
-        return -1;
-    rows->x[VN_NEG_TEXT] = vnpy_in_or_none(args[2], "neg_text", NPY_FLOAT32, "B,K,E", &ax, &ok);
-    int given = rows->x[VN_NEG_TEXT] != NULL;
-    if (ok)
-        rows->valid = vnpy_in_or_none(args[3], "valid", NPY_UINT8, "B,K", &ax, &ok);
-    if (ok)
-        rows->exists = vnpy_in_or_none(args[4], "rows", NPY_UINT8, "B", &ax, &ok);
-    if (ok)
-        rows->group = vnpy_in_or_none(args[5], "group", NPY_INT64, "B", &ax, &ok);
-    if (ok)
-        rows->text_key = vnpy_in_or_none(args[6], "text_key", NPY_INT64, "B", &ax, &ok);
-    if (ok)
-        rows->neg_key = vnpy_in_or_none(args[7], "neg_key", NPY_INT64, "B,K", &ax, &ok);
-    if (!ok || vnpy_float(args[8], "scale", &rows->scale) < 0)
+    if (bind_inputs(args, rows, &ax, made) < 0)
         return -1;
     if (!(rows->scale > 0.0f && isfinite(rows->scale))) {
-        PyErr_Format(PyExc_ValueError, "scale must be a finite number above 0, got %R", args[8]);
+        PyErr_Format(PyExc_ValueError, "scale must be a finite number above 0, got %R", args[11]);
         return -1;
     }
     rows->B = vnpy_size(&ax, 'B');
     rows->E = vnpy_size(&ax, 'E');
-    rows->K = given ? vnpy_size(&ax, 'K') : 0;
-    if (rows->B < 1 || rows->E < 1 || rows->B * VN_MAX(rows->K, 1) > INT32_MAX) {
+    rows->given[VN_IMAGE] = rows->given[VN_TEXT] = 1;
+    rows->given[VN_NEG_TEXT] = rows->x[VN_NEG_TEXT] != NULL ? vnpy_size(&ax, 'K') : 0;
+    rows->given[VN_NEG_IMAGE] = rows->x[VN_NEG_IMAGE] != NULL ? vnpy_size(&ax, 'M') : 0;
+    int64_t most = VN_MAX(rows->given[VN_NEG_TEXT], rows->given[VN_NEG_IMAGE]) + VN_MAX_MADE;
+    if (rows->B < 1 || rows->E < 1 || rows->B > INT32_MAX / most) {
         PyErr_Format(PyExc_ValueError, "an objective needs 1 to 2^31 rows of 1 or more numbers, got (%lld, %lld)",
                      (long long)rows->B, (long long)rows->E);
         return -1;
     }
-    if (!backward)
-        return 0;
-    rows->dx[VN_IMAGE] = vnpy_inout(args[9], "dimage", NPY_FLOAT32, "B,E", &ax);
-    if (rows->dx[VN_IMAGE] == NULL ||
-        (rows->dx[VN_TEXT] = vnpy_inout(args[10], "dtext", NPY_FLOAT32, "B,E", &ax)) == NULL)
-        return -1;
-    if (given && (rows->dx[VN_NEG_TEXT] = vnpy_inout(args[11], "dneg_text", NPY_FLOAT32, "B,K,E", &ax)) == NULL)
-        return -1;
+    static const char *const name[VN_SETS] = {"dimage", "dtext", "dneg_text", "dneg_image"};
+    static const char *const shape[VN_SETS] = {"B,E", "B,E", "B,K,E", "B,M,E"};
+    for (int set = 0; backward && set < VN_SETS; set++)
+        if (rows->x[set] != NULL &&
+            (rows->dx[set] = vnpy_inout(args[12 + set], name[set], NPY_FLOAT32, shape[set], &ax)) == NULL)
+            return -1;
     return 0;
 }
 
-/* run(image, text, neg_text, valid, rows, group, text_key, neg_key, scale, dimage, dtext, dneg_text)
- *     -> (loss, values of the terms, dlog_scale, rows, valid negatives, those below the true caption)
+#define RUN_ARGUMENTS                                                                                     \
+    "image, text, neg_text, valid, neg_image, neg_image_valid, rows, group, text_key, neg_key, made, scale, " \
+    "dimage, dtext, dneg_text, dneg_image"
+
+/* run(RUN_ARGUMENTS) -> (loss, values of the terms, dlog_scale, rows, valid negatives, those below the true caption)
  * dimage None: no gradients. */
 static PyObject *
 loss_run(PyObject *object, PyObject *const *args, Py_ssize_t n)
 {
     loss_object *self = (loss_object *)object;
     vn_rows rows = {0};
+    vnpy_made made;
     vn_record record;
     vn_error error;
     vn_status status;
-    if (vnpy_count("run", n, 12) < 0)
+    if (vnpy_count("run", n, 16) < 0)
         return NULL;
-    int backward = args[9] != Py_None;
-    if (bind(args, &rows, backward) < 0)
+    int backward = args[12] != Py_None;
+    if (bind(args, &rows, &made, backward) < 0)
         return NULL;
     Py_BEGIN_ALLOW_THREADS if (!atomic_flag_test_and_set(&self->busy))
     {
@@ -255,7 +226,7 @@ loss_run(PyObject *object, PyObject *const *args, Py_ssize_t n)
 
 static PyMethodDef loss_methods[] = {
     {"run", (PyCFunction)(void (*)(void))loss_run, METH_FASTCALL,
-     "run(image, text, neg_text, valid, rows, group, text_key, neg_key, scale, dimage, dtext, dneg_text)"},
+     "run(" RUN_ARGUMENTS ")"},
     {NULL, NULL, 0, NULL},
 };
 
@@ -274,10 +245,7 @@ static PyType_Spec loss_spec = {
     .slots = loss_slots,
 };
 
-PyMethodDef vnpy_loss_methods[] = {
-    {"loss_terms", loss_terms, METH_NOARGS, "loss_terms() -> list of (name, doc, parameters)"},
-    {NULL, NULL, 0, NULL},
-};
+PyMethodDef vnpy_loss_methods[] = {{NULL, NULL, 0, NULL}};
 
 int
 vnpy_loss_exec(PyObject *module)

@@ -26,6 +26,7 @@
     X(image_negatives)   \
     X(levels)            \
     X(loss)              \
+    X(made)              \
     X(masks)             \
     X(model)             \
     X(negatives)         \
@@ -33,6 +34,7 @@
     X(ops)               \
     X(scenes)            \
     X(scores)            \
+    X(terms)             \
     X(text)              \
     X(wordlists)
 

@@ -15,15 +15,18 @@ VN_FN(cells_of)(const vn_tiles *t, int worker)
     x.right = x.left + VN_TILE_ROWS * E;
     x.dleft = x.right + VN_TILE_COLS * E;
     x.dright = x.dleft + VN_TILE_ROWS * E;
+    x.lrho = x.dright + VN_TILE_COLS * E;
+    x.rrho = x.lrho + VN_TILE_ROWS;
     return x;
 }
 
 static vn_term_args
-args_of(const vn_tiles *t, const vn_use *use)
+args_of(const vn_tiles *t, int u)
 {
+    const vn_use *use = &t->objective->use[u];
     vn_term_args a;
     a.scale = t->in.scale;
-    a.weight = use->weight / (float)t->live[VN_IMAGE].n;
+    a.weight = use->weight / (float)VN_MAX(t->live[t->mean[u]].samples, 1);
     memcpy(a.param, use->param, sizeof a.param);
     return a;
 }
@@ -77,15 +80,16 @@ static void
 fold_cols(float *top, float *sum, const float *z, int64_t rows, int64_t cols)
 {
     for (int64_t j = 0; j < cols; j += VN_LANES) {
-        vn_vf was = vn_vload(top + j), now = was;
+        int64_t n = VN_MIN(VN_LANES, cols - j); /* what lies behind the last column is another job's */
+        vn_vf was = vn_vload_part(top + j, n, -INFINITY), now = was;
         for (int64_t i = 0; i < rows; i++)
             now = vn_vmax(now, vn_vload(z + i * VN_TILE_PITCH + j));
         vn_vf base = vn_vpick(now == -INFINITY, vn_vset(0.0f), now);
-        vn_vf total = vn_vload(sum + j) * vn_vexp(was - base);
+        vn_vf total = vn_vload_part(sum + j, n, 0.0f) * vn_vexp(was - base);
         for (int64_t i = 0; i < rows; i++)
             total += vn_vexp(vn_vload(z + i * VN_TILE_PITCH + j) - base);
-        vn_vstore(sum + j, total);
-        vn_vstore(top + j, now);
+        vn_vstore_part(sum + j, total, n);
+        vn_vstore_part(top + j, now, n);
     }
 }
 
@@ -97,7 +101,7 @@ VN_FN(cells_reduce)(const vn_tiles *t, const vn_block *b, const vn_cells *x, con
         const vn_use *use = &t->objective->use[r->use];
         const vn_term *term = VN_FN(terms)[use->term];
         vn_running row = t->stat[r->use][b->rows], col = t->stat[r->use][b->cols];
-        vn_term_args args = args_of(t, use);
+        vn_term_args args = args_of(t, r->use);
         vn_strip s = strip_of(t, b, r, x, at);
         for (int64_t i = 0; i < at->rows; i++) {
             s.c = x->c + i * VN_TILE_PITCH;
@@ -135,7 +139,7 @@ VN_FN(cells_grad)(const vn_tiles *t, const vn_block *b, const vn_cells *x, const
         const vn_use *use = &t->objective->use[r->use];
         const vn_term *term = VN_FN(terms)[use->term];
         vn_running row = t->stat[r->use][b->rows];
-        vn_term_args args = args_of(t, use);
+        vn_term_args args = args_of(t, r->use);
         vn_strip s = strip_of(t, b, r, x, at);
         memset(x->loss, 0, line);
         s.z = x->z;

@@ -1,30 +1,70 @@
-/* Which rows take part, and whether they are finite. */
+/* Which slots take part, how they are cut into groups, and whether the rows given are finite. */
 #include "vn_cells.h"
+
+static int
+exists(const vn_rows *in, int64_t i)
+{
+    return in->exists == NULL || in->exists[i];
+}
 
 void
 VN_FN(live_find)(vn_tiles *t)
 {
-    const vn_rows *in = &t->in;
-    int64_t n = 0, negatives = 0;
-    for (int64_t i = 0; i < in->B; i++) {
-        if (in->exists != NULL && !in->exists[i])
+    int64_t n = 0;
+    for (int64_t i = 0; i < t->in.B; i++) {
+        if (!exists(&t->in, i))
             continue;
-        if (in->exists != NULL)
+        if (t->live_row[VN_IMAGE] != NULL)
             t->live_row[VN_IMAGE][n] = t->live_row[VN_TEXT][n] = (int32_t)i;
         n++;
-        for (int64_t k = i * in->K; k < (i + 1) * in->K; k++) {
-            if (in->valid != NULL && !in->valid[k])
-                continue;
-            if (t->live_row[VN_NEG_TEXT] != NULL)
-                t->live_row[VN_NEG_TEXT][negatives] = (int32_t)k;
-            negatives++;
-        }
-    }
-    for (int set = 0; set < VN_SETS; set++) {
-        t->live[set].n = set == VN_NEG_TEXT ? negatives : n;
-        t->live[set].row = t->live_row[set];
     }
     t->groups = VN_MIN(VN_MAX(n / 256, 1), VN_MAX_GROUPS);
+    int64_t size = ((n + t->groups - 1) / t->groups + 15) & ~(int64_t)15;
+    for (int set = VN_IMAGE; set <= VN_TEXT; set++) {
+        vn_live *live = &t->live[set];
+        live->n = live->samples = n;
+        live->row = t->live_row[set];
+        for (int64_t l = 0; l <= t->groups; l++)
+            live->cut[l] = VN_MIN(n, l * size);
+    }
+}
+
+/* whether slot k of sample i holds a negative */
+static int
+holds(const vn_tiles *t, int set, int64_t i, int64_t k)
+{
+    const vn_rows *in = &t->in;
+    int64_t have = in->given[set];
+    vn_blend b;
+    if (k < have)
+        return in->valid[set] == NULL || in->valid[set][i * have + k];
+    return VN_FN(made_of)(t, t->live[set].made[k - have], i, &b);
+}
+
+void
+VN_FN(live_find_negatives)(vn_tiles *t)
+{
+    const vn_live *image = &t->live[VN_IMAGE];
+    for (int set = VN_NEG_TEXT; set < VN_SETS; set++) {
+        vn_live *live = &t->live[set];
+        live->n = live->samples = 0;
+        live->row = t->live_row[set];
+        for (int64_t l = 0; l < t->groups; l++) {
+            live->cut[l] = live->n;
+            for (int64_t p = image->cut[l]; p < image->cut[l + 1]; p++) {
+                int64_t i = vn_live_row(image, p), before = live->n;
+                for (int64_t k = 0; k < live->per; k++) {
+                    if (!holds(t, set, i, k))
+                        continue;
+                    if (live->row != NULL)
+                        t->live_row[set][live->n] = (int32_t)(i * live->per + k);
+                    live->n++;
+                }
+                live->samples += live->n > before;
+            }
+        }
+        live->cut[t->groups] = live->n;
+    }
 }
 
 typedef struct check_job {
@@ -38,31 +78,31 @@ check_group(void *arg, int64_t l, int worker)
 {
     const check_job *job = arg;
     const vn_live *live = &job->t->live[job->set];
-    int64_t E = job->t->in.E, begin, end;
+    int64_t E = job->t->in.E, begin, end, given;
     (void)worker;
-    vn_group_range(job->t, live->n, l, &begin, &end);
+    vn_group_range(job->t, job->set, l, &begin, &end);
     job->t->counts[l] = -1;
     for (int64_t p = begin; p < end && job->t->counts[l] < 0; p++) {
-        int64_t row = vn_live_row(live, p);
-        const float *x = job->t->in.x[job->set] + row * E;
+        int64_t number = vn_live_row(live, p);
+        if (vn_made_number(job->t, job->set, number, &given) >= 0)
+            continue;
+        const float *x = job->t->in.x[job->set] + given * E;
         if (!(vn_dot(x, x, E) <= 1e12f))
-            job->t->counts[l] = row;
+            job->t->counts[l] = number / live->per;
     }
 }
 
 vn_status
-VN_FN(live_check)(const vn_tiles *t, vn_error *error)
+VN_FN(live_check)(const vn_tiles *t, int set, vn_error *error)
 {
-    static const char *const name[VN_SETS] = {"image", "text", "neg_text"};
-    for (int set = 0; set < VN_SETS; set++) {
-        check_job job = {t, set};
-        vn_parallel_for(t->groups, check_group, &job);
-        for (int64_t l = 0; l < t->groups; l++)
-            if (t->counts[l] >= 0)
-                return vn_fail(error, VN_EVALUE,
-                               "%s of sample %lld holds NaN, infinity or numbers far too large for a "
-                               "unit row; normalise rows to length 1 and mask those that hold nothing",
-                               name[set], (long long)(t->counts[l] / t->live[set].per));
-    }
+    static const char *const name[VN_SETS] = {"image", "text", "neg_text", "neg_image"};
+    check_job job = {t, set};
+    vn_parallel_for(t->groups, check_group, &job);
+    for (int64_t l = 0; l < t->groups; l++)
+        if (t->counts[l] >= 0)
+            return vn_fail(error, VN_EVALUE,
+                           "%s of sample %lld holds NaN, infinity or numbers far too large for a "
+                           "unit row; normalise rows to length 1 and mask those that hold nothing",
+                           name[set], (long long)t->counts[l]);
     return VN_OK;
 }

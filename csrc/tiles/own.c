@@ -1,4 +1,4 @@
-/* Cells inside a sample: an image and its own negative captions. All rows of a sample belong to one job. */
+/* Cells inside a sample: a row and its own negatives or counterpart. All rows of a sample belong to one job. */
 #include "vn_cells.h"
 
 typedef struct own_job {
@@ -7,37 +7,51 @@ typedef struct own_job {
     vn_pass pass;
 } own_job;
 
-/* the next valid slot of sample i, from *k on; K when there is none */
-static int64_t
-next_valid(const vn_rows *in, int64_t i, int64_t k)
-{
-    while (k < in->K && in->valid != NULL && !in->valid[i * in->K + k])
-        k++;
-    return k;
-}
+typedef struct own_slots {
+    int64_t number[VN_TILE_COLS], n;
+} own_slots;
 
-/* y (n) += a x */
+/* cosines and kinds of sample i's live slots from *place on, as many as a tile has columns */
 static void
-add_scaled(float *VN_RESTRICT y, float a, const float *VN_RESTRICT x, int64_t n)
+multiply(const own_job *job, vn_anchor *a, int64_t *place, int64_t end, own_slots *s, const vn_cells *x)
 {
-    for (int64_t i = 0; i < n; i++)
-        y[i] += a * x[i];
+    const vn_tiles *t = job->t;
+    int set = job->b->cols;
+    const vn_live *live = &t->live[set];
+    int64_t E = t->in.E, given;
+    for (s->n = 0; *place < end && s->n < VN_TILE_COLS; (*place)++, s->n++) {
+        int64_t number = vn_live_row(live, *place), j = s->n;
+        if (number / live->per != a->sample)
+            return;
+        int made = vn_made_number(t, set, number, &given);
+        vn_blend b;
+        s->number[j] = number;
+        x->kind[j] = set <= VN_TEXT ? VN_PAIR : VN_FN(twins_own)(t, a->sample, set, number) ? VN_TWIN : VN_OTHER;
+        if (made >= 0 && VN_FN(made_of)(t, made, a->sample, &b))
+            x->c[j] = VN_FN(anchor_cosine)(t, a, &b, x->right + j * E, x->rrho + j);
+        else
+            x->c[j] = set == job->b->rows ? 1.0f : vn_dot(a->x, t->in.x[set] + given * E, E);
+    }
 }
 
-/* cosines and kinds of the valid slots from *k on, as many as a tile has columns; returns their number */
-static int64_t
-multiply(const own_job *job, int64_t i, int64_t *k, int64_t *slot, const vn_cells *x)
+/* derivatives g of these cells to the gradients of their rows */
+static void
+pull(const own_job *job, vn_anchor *a, const own_slots *s, const vn_cells *x)
 {
-    const vn_rows *in = &job->t->in;
-    const float *row = in->x[job->b->rows] + i * in->E;
-    int64_t n = 0;
-    for (*k = next_valid(in, i, *k); *k < in->K && n < VN_TILE_COLS; *k = next_valid(in, i, *k + 1)) {
-        slot[n] = i * in->K + *k;
-        x->kind[n] = VN_FN(twins_own)(job->t, i, *k) ? VN_TWIN : VN_OTHER;
-        x->c[n] = vn_dot(row, in->x[job->b->cols] + slot[n] * in->E, in->E);
-        n++;
+    const vn_tiles *t = job->t;
+    int set = job->b->cols;
+    int64_t E = t->in.E, given;
+    float *da = t->in.dx[job->b->rows] + a->sample * E;
+    for (int64_t j = 0; j < s->n; j++) {
+        int made = vn_made_number(t, set, s->number[j], &given);
+        vn_blend b;
+        if (made >= 0 && VN_FN(made_of)(t, made, a->sample, &b)) {
+            VN_FN(anchor_pull)(t, a, &b, x->g[j], x->right + j * E, x->rrho[j], x->dright, da);
+            continue;
+        }
+        vn_add_scaled(da, x->g[j], t->in.x[set] + given * E, E);
+        vn_add_scaled(t->in.dx[set] + given * E, x->g[j], a->x, E);
     }
-    return n;
 }
 
 static void
@@ -46,24 +60,26 @@ run_group(void *arg, int64_t l, int worker)
     const own_job *job = arg;
     const vn_tiles *t = job->t;
     const vn_block *b = job->b;
-    const vn_rows *in = &t->in;
     vn_cells x = VN_FN(cells_of)(t, worker);
-    int64_t begin, end, slot[VN_TILE_COLS];
-    vn_group_range(t, t->live[b->rows].n, l, &begin, &end);
+    own_slots slots;
+    int64_t E = t->in.E, begin, end, place, last;
+    vn_group_range(t, b->rows, l, &begin, &end);
+    vn_group_range(t, b->cols, l, &place, &last);
     for (int64_t p = begin; p < end; p++) {
-        int64_t i = vn_live_row(&t->live[b->rows], p), n, k = 0;
-        while ((n = multiply(job, i, &k, slot, &x)) > 0) {
-            vn_place at = {l, p, 1, 0, n};
+        int64_t i = vn_live_row(&t->live[b->rows], p);
+        vn_anchor a = {t->in.x[b->rows] + i * E, i, {0}, {0}, {0}, {0}};
+        while (multiply(job, &a, &place, last, &slots, &x), slots.n > 0) {
+            vn_place at = {l, p, 1, 0, slots.n};
             if (job->pass == VN_REDUCE) {
                 VN_FN(cells_reduce)(t, b, &x, &at);
                 continue;
             }
             VN_FN(cells_grad)(t, b, &x, &at);
-            for (int64_t j = 0; job->pass == VN_BACKWARD && j < n; j++) {
-                add_scaled(in->dx[b->rows] + i * in->E, x.g[j], in->x[b->cols] + slot[j] * in->E, in->E);
-                add_scaled(in->dx[b->cols] + slot[j] * in->E, x.g[j], in->x[b->rows] + i * in->E, in->E);
-            }
+            if (job->pass == VN_BACKWARD && b->rows != b->cols)
+                pull(job, &a, &slots, &x);
         }
+        if (job->pass == VN_BACKWARD)
+            VN_FN(anchor_finish)(t, &a, t->in.dx[b->rows] + i * E);
     }
 }
 
@@ -71,26 +87,29 @@ void
 VN_FN(own_run)(const vn_tiles *t, const vn_block *b, vn_pass pass)
 {
     own_job job = {t, b, pass};
-    vn_parallel_for(t->groups, run_group, &job);
+    vn_jobs_run(t, run_group, &job, pass == VN_BACKWARD);
 }
 
-/* how many negatives are told apart: their cosine with the image is below the true caption's */
+/* how many given negative captions are told apart: their cosine with the image is below the true caption's */
 static void
 count_group(void *arg, int64_t l, int worker)
 {
     const vn_tiles *t = arg;
-    const vn_rows *in = &t->in;
-    int64_t begin, end;
+    const vn_live *live = &t->live[VN_NEG_TEXT];
+    int64_t E = t->in.E, begin, end, given, sample = -1;
+    float pair = 0.0f;
     (void)worker;
-    vn_group_range(t, t->live[VN_IMAGE].n, l, &begin, &end);
+    vn_group_range(t, VN_NEG_TEXT, l, &begin, &end);
     for (int64_t p = begin; p < end; p++) {
-        int64_t i = vn_live_row(&t->live[VN_IMAGE], p);
-        const float *image = in->x[VN_IMAGE] + i * in->E;
-        float pair = vn_dot(image, in->x[VN_TEXT] + i * in->E, in->E);
-        for (int64_t k = next_valid(in, i, 0); k < in->K; k = next_valid(in, i, k + 1)) {
-            t->counts[2 * l] += 1;
-            t->counts[2 * l + 1] += vn_dot(image, in->x[VN_NEG_TEXT] + (i * in->K + k) * in->E, in->E) < pair;
-        }
+        int64_t number = vn_live_row(live, p), i = number / live->per;
+        const float *image = t->in.x[VN_IMAGE] + i * E;
+        if (vn_made_number(t, VN_NEG_TEXT, number, &given) >= 0)
+            continue;
+        if (i != sample)
+            pair = vn_dot(image, t->in.x[VN_TEXT] + i * E, E);
+        sample = i;
+        t->counts[2 * l] += 1;
+        t->counts[2 * l + 1] += vn_dot(image, t->in.x[VN_NEG_TEXT] + given * E, E) < pair;
     }
 }
 

@@ -26,8 +26,6 @@ find_block(vn_tiles *t, const vn_reading *r)
 static void
 plan_blocks(vn_tiles *t)
 {
-    t->blocks = 0;
-    t->twins = 0;
     for (int u = 0; u < t->objective->terms; u++) {
         const vn_use *use = &t->objective->use[u];
         const vn_reading *r = VN_FN(terms)[use->term]->reads;
@@ -38,6 +36,8 @@ plan_blocks(vn_tiles *t)
             vn_block *b = find_block(t, &r[i]);
             vn_reader reader = {u, i, r[i].how};
             b->reader[b->readers++] = reader;
+            if ((r[i].how & VN_OWN) != 0)
+                t->mean[u] = r[i].cols;
         }
     }
 }
@@ -61,24 +61,55 @@ take_stats(vn_tiles *t, vn_arena *arena, const int64_t *count)
             }
 }
 
+/* where each made slot stands, and how many partners are asked for */
+static void
+plan_made(vn_tiles *t)
+{
+    const vn_made *made = t->in.made;
+    for (int set = 0; set < VN_SETS; set++)
+        t->live[set].per = t->in.given[set];
+    for (int m = 0; made != NULL && m < made->slots; m++) {
+        const vn_made_slot *s = &made->slot[m];
+        int set = s->side == VN_IMAGE ? VN_NEG_IMAGE : VN_NEG_TEXT;
+        t->live[set].made[t->live[set].per++ - t->in.given[set]] = (uint8_t)m;
+        if (s->maker->partners)
+            t->partners[s->side] = VN_MAX(t->partners[s->side], s->slot + 1);
+    }
+    t->twins |= (t->partners[0] > 0 || t->partners[1] > 0) && (t->in.group != NULL || t->in.text_key != NULL);
+}
+
+static void
+take_sets(vn_tiles *t, vn_arena *arena, int64_t *count)
+{
+    const vn_rows *in = &t->in;
+    for (int set = 0; set < VN_SETS; set++) {
+        int all = in->exists == NULL && in->valid[set] == NULL && t->live[set].per == in->given[set];
+        count[set] = in->B * t->live[set].per;
+        t->live_row[set] = all ? NULL : vn_arena_take(arena, (size_t)count[set] * sizeof(int32_t));
+        t->twin[set] = t->twins && set != VN_IMAGE ? vn_arena_take(arena, (size_t)count[set]) : NULL;
+    }
+    for (int side = VN_IMAGE; side <= VN_TEXT; side++) {
+        int64_t n = in->B * t->partners[side];
+        t->partner[side] = n > 0 ? vn_arena_take(arena, (size_t)n * sizeof(int32_t)) : NULL;
+        t->near[side] = n > 0 ? vn_arena_floats(arena, n) : NULL;
+        t->made_dx[side] = in->made != NULL ? vn_arena_floats(arena, in->B * in->E) : NULL;
+    }
+    t->label = t->twins ? vn_arena_take(arena, (size_t)in->B * sizeof(vn_label)) : NULL;
+}
+
 void
 VN_FN(tiles_layout)(vn_tiles *t, vn_arena *arena, const vn_objective *objective, const vn_rows *in)
 {
-    int64_t count[VN_SETS] = {in->B, in->B, in->B * in->K};
+    int64_t count[VN_SETS];
     memset(t, 0, sizeof *t);
     t->in = *in;
     t->objective = objective;
     plan_blocks(t);
-    for (int set = 0; set < VN_SETS; set++) {
-        int some = in->exists != NULL || (set == VN_NEG_TEXT && in->valid != NULL);
-        t->live_row[set] = some ? vn_arena_take(arena, (size_t)count[set] * sizeof(int32_t)) : NULL;
-        t->live[set].per = set == VN_NEG_TEXT ? in->K : 1;
-        t->twin[set] = t->twins && set != VN_IMAGE ? vn_arena_take(arena, (size_t)count[set]) : NULL;
-    }
+    plan_made(t);
+    take_sets(t, arena, count);
     take_stats(t, arena, count);
     t->share[0] = vn_arena_floats(arena, in->B);
     t->share[1] = vn_arena_floats(arena, in->B);
-    t->label = t->twins ? vn_arena_take(arena, (size_t)in->B * sizeof(vn_label)) : NULL;
     t->loss = vn_arena_take(arena, VN_MAX_GROUPS * (size_t)objective->terms * sizeof(double));
     t->dlog = vn_arena_take(arena, VN_MAX_GROUPS * sizeof(double));
     t->counts = vn_arena_take(arena, VN_MAX_GROUPS * 2 * sizeof(int64_t));
@@ -87,6 +118,6 @@ VN_FN(tiles_layout)(vn_tiles *t, vn_arena *arena, const vn_objective *objective,
     t->infinity = vn_arena_floats(arena, VN_TILE_COLS);
     /* last, and by worker: pages of workers that never run are never touched */
     size_t tile = VN_TILE_ROWS * VN_TILE_PITCH, gathered = (VN_TILE_ROWS + VN_TILE_COLS) * (size_t)in->E;
-    t->scratch_floats = 2 * tile + tile / 4 + 2 * VN_TILE_PITCH + 2 * gathered;
+    t->scratch_floats = 2 * tile + tile / 4 + 2 * VN_TILE_PITCH + 2 * gathered + VN_TILE_ROWS + VN_TILE_COLS;
     t->scratch = vn_arena_take(arena, VN_MAX_THREADS * t->scratch_floats * sizeof(float));
 }

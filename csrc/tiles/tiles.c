@@ -10,38 +10,53 @@ typedef struct block_job {
     int64_t phase;
 } block_job;
 
-/* whether live rows [at, at + n) lie one after another */
+/* whether live rows [at, at + n) lie one after another in the set's array */
 static int
-contiguous(const vn_live *live, int64_t at, int64_t n)
-{
-    return live->row == NULL || live->row[at + n - 1] - live->row[at] == n - 1;
-}
-
-/* live rows [at, at + n) of a set, copied together when others lie between them */
-static const float *
-rows_of(const vn_tiles *t, int set, int64_t at, int64_t n, float *room)
+contiguous(const vn_tiles *t, int set, int64_t at, int64_t n)
 {
     const vn_live *live = &t->live[set];
-    int64_t E = t->in.E;
-    if (contiguous(live, at, n))
+    return live->per == t->in.given[set] && (live->row == NULL || live->row[at + n - 1] - live->row[at] == n - 1);
+}
+
+const float *
+VN_FN(rows_of)(const vn_tiles *t, int set, int64_t at, int64_t n, float *room, float *rho)
+{
+    const vn_live *live = &t->live[set];
+    int64_t E = t->in.E, given;
+    if (contiguous(t, set, at, n))
         return t->in.x[set] + vn_live_row(live, at) * E;
-    for (int64_t i = 0; i < n; i++)
-        memcpy(room + i * E, t->in.x[set] + live->row[at + i] * E, (size_t)E * sizeof(float));
+    for (int64_t i = 0; i < n; i++) {
+        int64_t number = vn_live_row(live, at + i);
+        int made = vn_made_number(t, set, number, &given);
+        vn_blend b;
+        if (made >= 0 && VN_FN(made_of)(t, made, number / live->per, &b))
+            rho[i] = VN_FN(made_row)(t, &b, room + i * E);
+        else
+            memcpy(room + i * E, t->in.x[set] + given * E, (size_t)E * sizeof(float));
+    }
     return room;
 }
 
-/* gradient rows += op(g) x */
+/* Gradient rows += op(g) other. Those of rows that were made, which lie in row, go on to what they were made of. */
 static void
-add_product(const vn_tiles *t, int set, int64_t at, int64_t n, const float *g, int transposed, const float *x,
-            int64_t inner, float *room)
+add_product(const vn_tiles *t, int set, int64_t at, int64_t n, const float *g, int transposed, const float *other,
+            int64_t inner, const float *row, const float *rho, float *room)
 {
     const vn_live *live = &t->live[set];
-    int64_t E = t->in.E;
-    int direct = contiguous(live, at, n);
+    float *dx[VN_SETS] = {t->made_dx[0], t->made_dx[1], t->in.dx[VN_NEG_TEXT], NULL};
+    int64_t E = t->in.E, given;
+    int direct = contiguous(t, set, at, n);
     float *out = direct ? t->in.dx[set] + vn_live_row(live, at) * E : room;
-    VN_FN(gemm_tile)(out, E, g, VN_TILE_PITCH, transposed, x, E, 0, n, E, inner, direct);
-    for (int64_t i = 0; !direct && i < n; i++)
-        vn_add(t->in.dx[set] + live->row[at + i] * E, room + i * E, E);
+    VN_FN(gemm_tile)(out, E, g, VN_TILE_PITCH, transposed, other, E, 0, n, E, inner, direct);
+    for (int64_t i = 0; !direct && i < n; i++) {
+        int64_t number = vn_live_row(live, at + i);
+        int made = vn_made_number(t, set, number, &given);
+        vn_blend b;
+        if (made >= 0 && VN_FN(made_of)(t, made, number / live->per, &b))
+            VN_FN(made_pull)(t, &b, row + i * E, rho[i], room + i * E, dx);
+        else
+            vn_add(t->in.dx[set] + given * E, room + i * E, E);
+    }
 }
 
 /* counts the further true pairs of each image and caption */
@@ -62,8 +77,8 @@ run_tile(const block_job *job, const vn_cells *x, const vn_place *at)
     const vn_tiles *t = job->t;
     const vn_block *b = job->b;
     int64_t E = t->in.E;
-    const float *left = rows_of(t, b->rows, at->r0, at->rows, x->left);
-    const float *right = rows_of(t, b->cols, at->c0, at->cols, x->right);
+    const float *left = VN_FN(rows_of)(t, b->rows, at->r0, at->rows, x->left, x->lrho);
+    const float *right = VN_FN(rows_of)(t, b->cols, at->c0, at->cols, x->right, x->rrho);
     VN_FN(gemm_tile)(x->c, VN_TILE_PITCH, left, E, 0, right, E, 1, at->rows, at->cols, E, 0);
     VN_FN(twins_mark)(t, b, x->kind, at);
     if (job->pass == VN_REDUCE) {
@@ -74,8 +89,8 @@ run_tile(const block_job *job, const vn_cells *x, const vn_place *at)
     }
     VN_FN(cells_grad)(t, b, x, at);
     if (job->pass == VN_BACKWARD) {
-        add_product(t, b->rows, at->r0, at->rows, x->g, 0, right, at->cols, x->dleft);
-        add_product(t, b->cols, at->c0, at->cols, x->g, 1, left, at->rows, x->dright);
+        add_product(t, b->rows, at->r0, at->rows, x->g, 0, right, at->cols, left, x->lrho, x->dleft);
+        add_product(t, b->cols, at->c0, at->cols, x->g, 1, left, at->rows, right, x->rrho, x->dright);
     }
 }
 
@@ -86,8 +101,8 @@ run_group(void *arg, int64_t l, int worker)
     const vn_tiles *t = job->t;
     vn_cells x = VN_FN(cells_of)(t, worker);
     int64_t r0, r1, c0, c1;
-    vn_group_range(t, t->live[job->b->rows].n, l, &r0, &r1);
-    vn_group_range(t, t->live[job->b->cols].n, (l + job->phase) % t->groups, &c0, &c1);
+    vn_group_range(t, job->b->rows, l, &r0, &r1);
+    vn_group_range(t, job->b->cols, (l + job->phase) % t->groups, &c0, &c1);
     for (int64_t r = r0; r < r1; r += VN_TILE_ROWS)
         for (int64_t c = c0; c < c1; c += VN_TILE_COLS) {
             vn_place at = {l, r, VN_MIN(VN_TILE_ROWS, r1 - r), c, VN_MIN(VN_TILE_COLS, c1 - c)};
@@ -100,7 +115,7 @@ VN_FN(block_run)(const vn_tiles *t, const vn_block *b, vn_pass pass)
 {
     block_job job = {t, b, pass, 0};
     for (; job.phase < t->groups; job.phase++)
-        vn_parallel_for(t->groups, run_group, &job);
+        vn_jobs_run(t, run_group, &job, pass == VN_BACKWARD);
 }
 
 static void
@@ -120,19 +135,34 @@ fill(float *x, int64_t n, float value)
         x[i] = value;
 }
 
+/* who takes part, who is a twin, who is the hardest */
+static vn_status
+find(vn_tiles *t, vn_error *error)
+{
+    VN_FN(live_find)(t);
+    VN_TRY(VN_FN(live_check)(t, VN_IMAGE, error));
+    VN_TRY(VN_FN(live_check)(t, VN_TEXT, error));
+    if (t->twins)
+        VN_FN(twins_find)(t);
+    VN_FN(partners_find)(t);
+    VN_FN(live_find_negatives)(t);
+    VN_TRY(VN_FN(live_check)(t, VN_NEG_TEXT, error));
+    VN_TRY(VN_FN(live_check)(t, VN_NEG_IMAGE, error));
+    if (t->twins)
+        VN_FN(twins_find_negatives)(t);
+    return VN_OK;
+}
+
 vn_status
 VN_FN(tiles_statistics)(vn_tiles *t, vn_error *error)
 {
-    VN_FN(live_find)(t);
-    VN_TRY(VN_FN(live_check)(t, error));
+    VN_TRY(find(t, error));
     int64_t n = t->live[VN_IMAGE].n;
     for (int s = 0; s < 2; s++)
         fill(t->share[s], n, 1.0f);
     fill(t->one, VN_TILE_COLS, 1.0f);
     fill(t->zero, VN_TILE_COLS, 0.0f);
     fill(t->infinity, VN_TILE_COLS, INFINITY);
-    if (t->twins)
-        VN_FN(twins_find)(t);
     for (int u = 0; u < t->objective->terms; u++)
         for (int set = 0; set < VN_SETS; set++)
             if (t->stat[u][set].top != NULL) {
@@ -152,22 +182,35 @@ VN_FN(tiles_statistics)(vn_tiles *t, vn_error *error)
     return VN_OK;
 }
 
+static void
+clear_gradients(const vn_tiles *t)
+{
+    size_t row = (size_t)t->in.E * sizeof(float);
+    for (int set = 0; set < VN_SETS; set++)
+        if (t->in.given[set] > 0)
+            memset(t->in.dx[set], 0, (size_t)(t->in.B * t->in.given[set]) * row);
+    for (int side = 0; side < 2; side++)
+        if (t->made_dx[side] != NULL)
+            memset(t->made_dx[side], 0, (size_t)t->in.B * row);
+}
+
 void
 VN_FN(tiles_gradients)(vn_tiles *t, vn_record *out, int backward)
 {
     const vn_objective *o = t->objective;
-    int64_t count[VN_SETS] = {t->in.B, t->in.B, t->in.B * t->in.K};
     memset(out, 0, sizeof *out);
-    for (int set = 0; backward && set < VN_SETS; set++)
-        if (count[set] > 0)
-            memset(t->in.dx[set], 0, (size_t)(count[set] * t->in.E) * sizeof(float));
+    if (backward)
+        clear_gradients(t);
     memset(t->loss, 0, (size_t)(t->groups * o->terms) * sizeof(double));
     memset(t->dlog, 0, (size_t)t->groups * sizeof(double));
     run_blocks(t, backward ? VN_BACKWARD : VN_LOSS);
+    for (int side = 0; backward && side < 2; side++)
+        if (t->made_dx[side] != NULL)
+            vn_add(t->in.dx[side], t->made_dx[side], t->in.B * t->in.E);
     out->rows = t->live[VN_IMAGE].n;
     for (int64_t l = 0; l < t->groups; l++) {
         for (int u = 0; u < o->terms; u++)
-            out->term[u] += t->loss[l * o->terms + u] / (double)VN_MAX(out->rows, 1);
+            out->term[u] += t->loss[l * o->terms + u] / (double)VN_MAX(t->live[t->mean[u]].samples, 1);
         out->dlog_scale += t->dlog[l];
         out->valid += t->counts[2 * l];
         out->below += t->counts[2 * l + 1];

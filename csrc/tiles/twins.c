@@ -89,37 +89,73 @@ mark_repeats(vn_tiles *t, int by_key)
 void
 VN_FN(twins_find)(vn_tiles *t)
 {
-    const vn_rows *in = &t->in;
-    memset(t->twin[VN_TEXT], 0, (size_t)in->B);
-    memset(t->twin[VN_NEG_TEXT], 0, (size_t)(in->B * in->K));
-    if (in->group != NULL)
+    memset(t->twin[VN_TEXT], 0, (size_t)t->in.B);
+    if (t->in.group != NULL)
         mark_repeats(t, 0);
-    if (in->text_key == NULL)
-        return;
-    mark_repeats(t, 1);
-    const vn_live *neg = &t->live[VN_NEG_TEXT];
-    for (int64_t p = 0; in->neg_key != NULL && p < neg->n; p++) {
-        int64_t r = vn_live_row(neg, p), at = find(t, in->neg_key[r], INT64_MIN);
-        t->twin[VN_NEG_TEXT][r] = at < t->live[VN_IMAGE].n && t->label[at].key == in->neg_key[r];
+    if (t->in.text_key != NULL)
+        mark_repeats(t, 1);
+}
+
+/* the key of the caption that a negative slot is, or that a made image would have; 0: there is none */
+static int
+find_key(const vn_tiles *t, int set, int64_t number, int64_t *key)
+{
+    int64_t given;
+    int made = vn_made_number(t, set, number, &given);
+    vn_blend b;
+    if (set == VN_NEG_TEXT && made < 0) {
+        *key = t->in.neg_key[given];
+        return 1;
+    }
+    for (int p = made >= 0 && set == VN_NEG_IMAGE ? VN_FN(made_of)(t, made, number / t->live[set].per, &b) : 0; p > 0;)
+        if (b.part[--p].set == VN_NEG_TEXT) {
+            *key = t->in.neg_key[b.part[p].row];
+            return 1;
+        }
+    return 0;
+}
+
+void
+VN_FN(twins_find_negatives)(vn_tiles *t)
+{
+    for (int set = VN_NEG_TEXT; set < VN_SETS; set++) {
+        const vn_live *live = &t->live[set];
+        memset(t->twin[set], 0, (size_t)(t->in.B * live->per));
+        for (int64_t p = 0; t->in.text_key != NULL && t->in.neg_key != NULL && p < live->n; p++) {
+            int64_t r = vn_live_row(live, p), key, at;
+            if (!find_key(t, set, r, &key))
+                continue;
+            at = find(t, key, INT64_MIN);
+            t->twin[set][r] = at < t->live[VN_IMAGE].n && t->label[at].key == key;
+        }
     }
 }
 
-/* whether the caption in this row of the set is true for the sample's image */
+/* whether the caption in this slot of the set is true for the sample's image; of an image that was made, whether it
+ * is said to show what the sample's caption says */
 static int
-is_true(const vn_tiles *t, int64_t sample, int set, int64_t row)
+is_true(const vn_tiles *t, int64_t sample, int set, int64_t number)
 {
     const vn_rows *in = &t->in;
-    int64_t group = group_of(in, sample);
+    int64_t group = group_of(in, sample), key;
     if (set == VN_TEXT)
-        return group_of(in, row) == group || (in->text_key != NULL && holds(t, in->text_key[row], group));
-    return holds(t, in->neg_key[row], group);
+        return group_of(in, number) == group || (in->text_key != NULL && holds(t, in->text_key[number], group));
+    if (!find_key(t, set, number, &key))
+        return 0;
+    return set == VN_NEG_IMAGE ? key == in->text_key[sample] : holds(t, key, group);
 }
 
 int
-VN_FN(twins_own)(const vn_tiles *t, int64_t sample, int64_t slot)
+VN_FN(twins_own)(const vn_tiles *t, int64_t sample, int set, int64_t number)
 {
-    int64_t row = sample * t->in.K + slot;
-    return t->twins && t->twin[VN_NEG_TEXT][row] && is_true(t, sample, VN_NEG_TEXT, row);
+    return t->twins && t->twin[set][number] && is_true(t, sample, set, number);
+}
+
+int
+VN_FN(twins_pair)(const vn_tiles *t, int64_t i, int64_t j)
+{
+    return t->twins && ((t->twin[VN_TEXT][j] && is_true(t, i, VN_TEXT, j)) ||
+                        (t->twin[VN_TEXT][i] && is_true(t, j, VN_TEXT, i)));
 }
 
 void

@@ -11,8 +11,9 @@ typedef struct vn_cells {
     float *c, *g; /* cosines; in the first pass values, in the second weighted dL/dc */
     uint8_t *kind;
     float *z, *loss;       /* one row each */
-    float *left, *right;   /* (VN_TILE_ROWS,E), (VN_TILE_COLS,E) gathered rows */
+    float *left, *right;   /* (VN_TILE_ROWS,E), (VN_TILE_COLS,E) gathered or made rows */
     float *dleft, *dright; /* and their gradients */
+    float *lrho, *rrho;    /* 1 / length of a made row before it was brought to length 1 */
 } vn_cells;
 
 /* Where a tile lies: places in the two live sets, and the job's group, whose sums it adds to. */
@@ -32,26 +33,75 @@ void VN_FN(block_run)(const vn_tiles *t, const vn_block *b, vn_pass pass);
 void VN_FN(own_run)(const vn_tiles *t, const vn_block *b, vn_pass pass);
 void VN_FN(own_count)(const vn_tiles *t);
 
+/* of samples first, of their negatives when all that decides about those is known */
 void VN_FN(twins_find)(vn_tiles *t);
+void VN_FN(twins_find_negatives)(vn_tiles *t);
 void VN_FN(twins_mark)(const vn_tiles *t, const vn_block *b, uint8_t *kind, const vn_place *at);
-int VN_FN(twins_own)(const vn_tiles *t, int64_t sample, int64_t slot);
+int VN_FN(twins_own)(const vn_tiles *t, int64_t sample, int set, int64_t row); /* true for the sample's own image? */
+int VN_FN(twins_pair)(const vn_tiles *t, int64_t i, int64_t j); /* is one's caption true for the other's image? */
+void VN_FN(partners_find)(vn_tiles *t);
 
 void VN_FN(live_find)(vn_tiles *t);
-vn_status VN_FN(live_check)(const vn_tiles *t, vn_error *error);
+void VN_FN(live_find_negatives)(vn_tiles *t);
+vn_status VN_FN(live_check)(const vn_tiles *t, int set, vn_error *error);
 
-/* group l of n places; vectors of every level fit between two cuts */
+/* A sample's row x, and what own cells with made rows share: its cosines with the sample's image and caption, and the
+ * weights with which they pull at x and x pulls at them. */
+typedef struct vn_anchor {
+    const float *x;
+    int64_t sample;
+    float with[2], pull[2], push[2];
+    int known[2];
+} vn_anchor;
+
+/* what made slot m of sample i is the sum of; 0: of nothing */
+int VN_FN(made_of)(const vn_tiles *t, int m, int64_t i, vn_blend *b);
+/* out (E) = the row; returns 1 / its length before, 1 when it stays as it is */
+float VN_FN(made_row)(const vn_tiles *t, const vn_blend *b, float *out);
+/* its gradient d (E), which is used up, to those of its parts: dx += */
+void VN_FN(made_pull)(const vn_tiles *t, const vn_blend *b, const float *row, float rho, float *d, float *const *dx);
+/* the cosine with an anchor; row and rho are written only if the row had to be made */
+float VN_FN(anchor_cosine)(const vn_tiles *t, vn_anchor *a, const vn_blend *b, float *row, float *rho);
+/* its derivative g to the gradients of the parts and of the anchor, da (E) +=; room (E) */
+void VN_FN(anchor_pull)(const vn_tiles *t, vn_anchor *a, const vn_blend *b, float g, const float *row, float rho,
+                        float *room, float *da);
+void VN_FN(anchor_finish)(const vn_tiles *t, const vn_anchor *a, float *da); /* what anchor_pull gathered */
+
+/* live rows [at, at + n) of a set, gathered or made in room when they do not lie one after another */
+const float *VN_FN(rows_of)(const vn_tiles *t, int set, int64_t at, int64_t n, float *room, float *rho);
+
+/* one job a group; with partners, who may be anybody's, gradients are added by one job after the other */
 static inline void
-vn_group_range(const vn_tiles *t, int64_t n, int64_t l, int64_t *begin, int64_t *end)
+vn_jobs_run(const vn_tiles *t, vn_parallel_body *body, void *arg, int backward)
 {
-    int64_t size = ((n + t->groups - 1) / t->groups + 15) & ~(int64_t)15;
-    *begin = VN_MIN(n, l * size);
-    *end = VN_MIN(n, (l + 1) * size);
+    if (!backward || (t->partners[0] == 0 && t->partners[1] == 0))
+        vn_parallel_for(t->groups, body, arg);
+    else
+        for (int64_t l = 0; l < t->groups; l++)
+            body(arg, l, 0);
+}
+
+/* live places of group l */
+static inline void
+vn_group_range(const vn_tiles *t, int set, int64_t l, int64_t *begin, int64_t *end)
+{
+    *begin = t->live[set].cut[l];
+    *end = t->live[set].cut[l + 1];
 }
 
 static inline int64_t
 vn_live_row(const vn_live *live, int64_t place)
 {
     return live->row != NULL ? live->row[place] : place;
+}
+
+/* the made slot that a slot number stands for; -1: the row is given, and *given is its place in the array */
+static inline int
+vn_made_number(const vn_tiles *t, int set, int64_t number, int64_t *given)
+{
+    int64_t per = t->live[set].per, have = t->in.given[set], k = number % per;
+    *given = per == have ? number : number / per * have + k;
+    return k < have ? -1 : t->live[set].made[k - have];
 }
 
 static inline float
@@ -74,6 +124,14 @@ vn_add(float *VN_RESTRICT y, const float *VN_RESTRICT x, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
         y[i] += x[i];
+}
+
+/* y (n) += a x */
+static inline void
+vn_add_scaled(float *VN_RESTRICT y, float a, const float *VN_RESTRICT x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] += a * x[i];
 }
 
 #endif

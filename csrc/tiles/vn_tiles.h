@@ -11,9 +11,10 @@
 #define VN_TILES_H
 
 #include "../core/vn_arena.h"
+#include "../vn_embed.h"
 #include "../vn_term.h"
 
-enum { VN_MAX_TERMS = 16, VN_MAX_BLOCKS = 8, VN_MAX_GROUPS = 64 };
+enum { VN_MAX_TERMS = 16, VN_MAX_BLOCKS = 2 * VN_SETS * VN_SETS, VN_MAX_GROUPS = 64 };
 enum { VN_TILE_ROWS = 128, VN_TILE_COLS = 256, VN_TILE_PITCH = 272 }; /* a pitch that is no power of two */
 
 /* What a caption that is true for another sample's image is to a term. */
@@ -30,13 +31,15 @@ typedef struct vn_objective {
 
 /* Unit rows, what is known of them, and room for their gradients (=). Optional arrays are NULL. */
 typedef struct vn_rows {
-    const float *x[VN_SETS]; /* image (B,E), text (B,E), neg_text (B,K,E) */
+    const float *x[VN_SETS]; /* image (B,E), text (B,E), neg_text (B,K,E), neg_image (B,M,E) */
     float *dx[VN_SETS];
     const uint8_t *exists;             /* (B) 0: padding, takes part in nothing */
-    const uint8_t *valid;              /* (B,K) 0: slot holds no negative, is never read */
+    const uint8_t *valid[VN_SETS];     /* of negatives (B,K), (B,M); 0: slot holds no negative, is never read */
     const int64_t *group;              /* (B) equal for samples of one picture */
     const int64_t *text_key, *neg_key; /* (B), (B,K) equal for equal captions */
-    int64_t B, K, E;
+    const vn_made *made;               /* further negatives, whose rows exist only inside a tile */
+    int64_t given[VN_SETS];            /* rows a sample: 1, 1, K, M */
+    int64_t B, E;
     float scale;
 } vn_rows;
 
@@ -46,10 +49,13 @@ typedef struct vn_record {
     int64_t rows, valid, below; /* samples; their valid negatives; those whose cosine is below the true caption's */
 } vn_record;
 
-/* A live set: rows of vn_rows.x that take part. */
+/* A live set: the slots that take part. Slot k of sample i has number i * per + k; those given come first. */
 typedef struct vn_live {
-    const int32_t *row; /* (n) NULL: all */
-    int64_t n, per;     /* rows; rows a sample */
+    const int32_t *row;              /* (n) numbers in order; NULL: all */
+    int64_t n, per;                  /* slots; slots a sample */
+    int64_t cut[VN_MAX_GROUPS + 1];  /* where each group begins: a sample's slots are never divided */
+    int64_t samples;                 /* that have a slot here */
+    uint8_t made[VN_MAX_MADE];       /* slot given + m is in.made->slot[made[m]] */
 } vn_live;
 typedef struct vn_running {
     float *top, *sum; /* running maximum and sum; after the first pass sum holds its logarithm */
@@ -72,13 +78,18 @@ typedef struct vn_tiles {
     const vn_objective *objective;
     int blocks, twins; /* twins: labels are there and some term looks at them */
     vn_block block[VN_MAX_BLOCKS];
-    int64_t groups; /* L */
+    int mean[VN_MAX_TERMS]; /* the set whose samples a term's mean is over */
+    int64_t groups;         /* L */
     int32_t *live_row[VN_SETS];
     vn_live live[VN_SETS];
     vn_running stat[VN_MAX_TERMS][VN_SETS];
     float *share[2];        /* true pairs of an image, of a caption; after the first pass 1 / that */
     vn_label *label;        /* sorted by key, then group */
     uint8_t *twin[VN_SETS]; /* 1: the caption may be true for another sample's image */
+    int64_t partners[2];    /* how many hardest others of an image, of a caption are asked for */
+    int32_t *partner[2];    /* (B,partners) */
+    float *near[2];         /* (B,partners) their cosines */
+    float *made_dx[2];      /* (B,E) what made rows give back to images and captions, apart from other jobs' sums */
     float *scratch, *one, *zero, *infinity;
     double *loss, *dlog;   /* (L, terms), (L) */
     int64_t *counts;       /* (L, 2) valid, below */
@@ -92,10 +103,26 @@ typedef vn_status vn_tiles_statistics_fn(vn_tiles *t, vn_error *error);
 /* The second: the record, and in.dx when backward. */
 typedef void vn_tiles_gradients_fn(vn_tiles *t, vn_record *out, int backward);
 
+/* Made rows by themselves, S = in->made->slots a sample, after the first pass over an objective without terms:
+ * rows (B,S,E), and what is known of them (B,S), 0 where nothing could be made; ... */
+typedef struct vn_made_rows {
+    float *row, *mu;
+    uint8_t *valid;
+    int32_t *partner;
+} vn_made_rows;
+typedef void vn_made_forward_fn(const vn_tiles *t, const vn_made_rows *out);
+/* ... from their gradients drow (B,S,E) in.dx (=); ... */
+typedef void vn_made_backward_fn(const vn_tiles *t, const float *drow);
+/* ... and their cosines (B,S) with their sample's row of the set anchor, for which no un-normalised row is made. */
+typedef void vn_made_cosines_fn(const vn_tiles *t, float *cosine, int anchor);
+
 #ifdef VN_LEVEL
 vn_tiles_layout_fn VN_FN(tiles_layout);
 vn_tiles_statistics_fn VN_FN(tiles_statistics);
 vn_tiles_gradients_fn VN_FN(tiles_gradients);
+vn_made_forward_fn VN_FN(made_forward);
+vn_made_backward_fn VN_FN(made_backward);
+vn_made_cosines_fn VN_FN(made_cosines);
 extern const vn_term *const VN_FN(terms)[]; /* ends with NULL */
 #endif
 

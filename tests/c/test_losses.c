@@ -1,5 +1,5 @@
-/* Every instruction level: an objective of three terms, by differences, by threads; masked rows are left unwritten, so
- * that Valgrind sees whoever reads them. */
+/* Every instruction level: an objective over given and made negatives, by differences, by threads; masked rows are left
+ * unwritten, so that Valgrind sees whoever reads them. */
 #include <math.h>
 #include <string.h>
 
@@ -13,14 +13,39 @@ typedef struct problem {
     float *x[VN_SETS], *dx[VN_SETS];
     uint8_t *exists, *valid;
     int64_t *group, *text_key, *neg_key;
+    uint64_t *row;
+    vn_made_slot slot[6];
+    vn_made made;
 } problem;
+
+/* each generator once, some on both sides; the last number says that gradients flow */
+static void
+add_made(problem *p, int64_t B)
+{
+    static const struct {
+        int maker, side;
+        float param[VN_EMBED_PARAMS];
+    } list[6] = {{0, VN_IMAGE, {1.0f, 0.0f, 1.0f}}, {0, VN_IMAGE, {0.5f, 1.0f, 1.0f}}, {1, VN_TEXT, {0.5f, 1.0f, 0.0f}},
+                 {1, VN_TEXT, {0.5f, 1.0f, 1.0f}},  {2, VN_IMAGE, {0.5f, 1.0f, 0.0f}}, {3, VN_TEXT, {0.4f, 1.0f, 0.0f}}};
+    p->row = fresh((size_t)B * 8);
+    for (int64_t i = 0; i < B; i++)
+        p->row[i] = (uint64_t)(i * 3);
+    for (uint32_t m = 0; m < 6; m++) {
+        vn_made_slot *s = &p->slot[m];
+        memset(s, 0, sizeof *s);
+        s->maker = vn_embed_listed(list[m].maker, &s->stream);
+        s->number = m, s->side = list[m].side;
+        memcpy(s->param, list[m].param, sizeof s->param);
+    }
+    p->made.slots = 6, p->made.seed = 5;
+}
 
 static problem
 make(int64_t B, int64_t K, int64_t E)
 {
     problem p;
     vn_rng r = {3, 0, 0, 9};
-    int64_t count[VN_SETS] = {B, B, B * K};
+    int64_t per[VN_SETS] = {1, 1, K, K};
     memset(&p, 0, sizeof p);
     p.exists = fresh((size_t)B), p.valid = fresh((size_t)(B * K));
     p.group = fresh((size_t)B * 8), p.text_key = fresh((size_t)B * 8), p.neg_key = fresh((size_t)(B * K) * 8);
@@ -33,20 +58,23 @@ make(int64_t B, int64_t K, int64_t E)
         }
     }
     for (int set = 0; set < VN_SETS; set++) {
-        p.x[set] = fresh((size_t)(count[set] * E) * sizeof(float));
-        p.dx[set] = fresh((size_t)(count[set] * E) * sizeof(float));
-        for (int64_t i = 0; i < count[set]; i++) {
-            int64_t sample = set == VN_NEG_TEXT ? i / K : i;
-            if (!p.exists[sample] || (set == VN_NEG_TEXT && !p.valid[i]))
+        int64_t count = B * per[set];
+        p.x[set] = fresh((size_t)(count * E) * sizeof(float));
+        p.dx[set] = fresh((size_t)(count * E) * sizeof(float));
+        p.rows.given[set] = per[set];
+        p.rows.valid[set] = set >= VN_NEG_TEXT ? p.valid : NULL;
+        for (int64_t i = 0; i < count; i++) {
+            if (!p.exists[i / per[set]] || (set >= VN_NEG_TEXT && !p.valid[i]))
                 continue;
             for (int64_t e = 0; e < E; e++)
                 p.x[set][i * E + e] = vn_rng_uniform(&r) - 0.4f;
         }
         p.rows.x[set] = p.x[set], p.rows.dx[set] = p.dx[set];
     }
-    p.rows.exists = p.exists, p.rows.valid = p.valid, p.rows.group = p.group;
+    p.rows.exists = p.exists, p.rows.group = p.group;
     p.rows.text_key = p.text_key, p.rows.neg_key = p.neg_key;
-    p.rows.B = B, p.rows.K = K, p.rows.E = E, p.rows.scale = 3.0f;
+    p.rows.B = B, p.rows.E = E, p.rows.scale = 3.0f;
+    add_made(&p, B);
     return p;
 }
 
@@ -55,15 +83,17 @@ discard(problem *p)
 {
     for (int set = 0; set < VN_SETS; set++)
         free(p->x[set]), free(p->dx[set]);
-    free(p->exists), free(p->valid), free(p->group), free(p->text_key), free(p->neg_key);
+    free(p->exists), free(p->valid), free(p->group), free(p->text_key), free(p->neg_key), free(p->row);
 }
 
-/* itc: negatives, image_to_text, text_to_image */
+/* itc: negatives, image_to_text, text_to_image, images; own: anchor; intra: modality */
 static const vn_objective objective = {
-    {{0, VN_TWINS_MASK, 1.0f, {1.0f, 0.5f, 0.5f}},
-     {0, VN_TWINS_SOFT, 0.5f, {2.0f, 1.0f, 0.0f}},
-     {0, VN_TWINS_OFF, 0.25f, {0.0f, 0.0f, 1.0f}}},
-    3,
+    {{0, VN_TWINS_MASK, 1.0f, {1.0f, 0.5f, 0.5f, 1.0f}},
+     {0, VN_TWINS_SOFT, 0.5f, {2.0f, 1.0f, 0.0f, 0.0f}},
+     {0, VN_TWINS_OFF, 0.25f, {0.0f, 0.0f, 1.0f, 2.0f}},
+     {1, VN_TWINS_MASK, 0.3f, {0.0f}},
+     {2, VN_TWINS_MASK, 0.3f, {0.0f}}},
+    5,
 };
 
 static vn_record
@@ -88,7 +118,9 @@ static void
 test_objective(const vn_backend *be, int64_t B, int64_t K, int64_t E)
 {
     problem p = make(B, K, E);
-    vn_rows rows = p.rows;
+    vn_rows rows;
+    p.made.slot = p.slot, p.made.row = p.row, p.rows.made = &p.made;
+    rows = p.rows;
     vn_record r = run(be, &rows, 1);
     CHECK(isfinite(r.loss) && r.rows >= 1 && r.below <= r.valid);
     rows.scale = 3.0f * expf(0.01f);
@@ -97,10 +129,9 @@ test_objective(const vn_backend *be, int64_t B, int64_t K, int64_t E)
     double down = run(be, &rows, 0).loss;
     CHECK(fabs((up - down) / 0.02 - r.dlog_scale) < 1e-3);
     for (int set = 0; set < VN_SETS; set++)
-        for (int64_t i = 0; i < VN_MIN(3, B) * (set == VN_NEG_TEXT ? K : 1); i++) {
+        for (int64_t i = 0; i < VN_MIN(3, B) * p.rows.given[set]; i++) {
             float *x = p.x[set] + i * E, was = x[0];
-            int64_t sample = set == VN_NEG_TEXT ? i / K : i;
-            if (!p.exists[sample] || (set == VN_NEG_TEXT && !p.valid[i])) {
+            if (!p.exists[i / p.rows.given[set]] || (set >= VN_NEG_TEXT && !p.valid[i])) {
                 CHECK(p.dx[set][i * E] == 0.0f);
                 continue;
             }
@@ -116,6 +147,8 @@ static void
 test_threads(const vn_backend *be)
 {
     problem p = make(530, 1, 5), q = make(530, 1, 5);
+    p.made.slot = p.slot, p.made.row = p.row, p.rows.made = &p.made;
+    q.made.slot = q.slot, q.made.row = q.row, q.rows.made = &q.made;
     vn_parallel_set_threads(1);
     vn_record one = run(be, &p.rows, 1);
     vn_parallel_set_threads(3);

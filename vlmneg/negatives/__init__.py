@@ -1,6 +1,6 @@
 """Hard negatives of captions, pictures and embeddings: false of the other side, but close to what is true."""
 
-from vlmneg.negatives import image, taggers, text
+from vlmneg.negatives import embed, image, taggers, text
 from vlmneg.negatives.annotations import Annotations, annotate
 from vlmneg.negatives.base import Edit, Negatives, Result, mix
 from vlmneg.negatives.image.base import ImageNegatives, ImageResult
@@ -16,6 +16,7 @@ __all__ = [
     "Negatives",
     "Result",
     "annotate",
+    "embed",
     "find",
     "get",
     "image",

@@ -5,7 +5,7 @@ import importlib.metadata
 from typing import Any
 
 GROUP = "vlmneg.negatives"
-MODALITIES = ("text", "image")
+MODALITIES = ("text", "image", "embed")
 _registered: dict[str, Any] = {}
 
 
