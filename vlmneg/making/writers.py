@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import os
 import tarfile
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from vlmneg.checkpoints import atomic_file
 from vlmneg.making.sources import Row
 
 SHARD = 10_000          # captions in a tar
+PICTURE_SHARD = 200     # pictures in a tar
 CE_CLIP_SHARD = 50_000  # records in a .npy of CE-CLIP
 SLOTS = {4: ("relation", "adj", "noun", "verb"), 5: ("relation", "adj_swap", "adj", "noun", "verb")}
 LAYOUTS = ("vlmneg", "negclip", "ce_clip")
@@ -52,8 +55,8 @@ class Lines:
 class Shards:
     """Numbered files that appear whole; a position is the number of finished ones."""
 
-    def __init__(self, path: Path, size: int, save: Any) -> None:
-        self.path, self.size, self.save = path, size, save
+    def __init__(self, path: Path, size: int, save: Any, prepare: Any = lambda *row: row) -> None:
+        self.path, self.size, self.save, self.prepare = path, size, save, prepare
         self.number, self.waiting = 0, []  # type: int, list
 
     def start(self, position: int | None) -> None:
@@ -62,7 +65,7 @@ class Shards:
 
     def write(self, rows: Sequence[Row], result: Any) -> int | None:
         """Take rows; the number of finished shards where these rows end one, else None: they aren't safe yet."""
-        self.waiting += [(row, result, i) for i, row in enumerate(rows)]
+        self.waiting += [self.prepare(row, result, i) for i, row in enumerate(rows)]
         if len(self.waiting) < self.size:
             return None
         self._save()
@@ -181,6 +184,57 @@ def _save_tar(path: Path, rows: Sequence[tuple[Row, Any, int]], images: Path | N
                                                                            ensure_ascii=False))):
                 data = text.encode()
                 archive.addfile(_member(key + ending, len(data)), io.BytesIO(data))
+
+
+def picture_writer(path: str | Path, quality: int) -> Shards:
+    """What writes pictures with their negatives.
+
+    Parameters
+    ----------
+    path : path
+        .tar.
+    quality : int
+        Of JPEG: source and negatives go through the same encoder, so that its traces tell nothing.
+
+    Returns
+    -------
+    Shards
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".tar":
+        raise ValueError(f"pictures are written to a .tar, got {path.name}")
+    return Shards(path, PICTURE_SHARD, _save_members, lambda sample, result, i: picture_files(sample, result, i, quality))
+
+
+def picture_files(sample: Any, result: Any, i: int, quality: int) -> list[tuple[str, bytes]]:
+    """Files of a sample: KEY.jpg, .txt and .json, and for each negative KEY.neg0.jpg."""
+    key = f"{sample.key:09d}"
+    files, said = [(f"{key}.jpg", _jpeg(result.images[i], quality))], []
+    for k, valid in enumerate(result.valid[i].tolist()):
+        if not valid:
+            said.append({"image": None, "kind": result.kind[i][k], "reason": result.reason[i][k]})
+            continue
+        rows, columns = np.nonzero(result.region[i][k])
+        box = [int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1]
+        files.append((f"{key}.neg{k}.jpg", _jpeg(result.image[i][k], quality)))
+        said.append({"image": f"neg{k}.jpg", "kind": result.kind[i][k], "edit": result.edits[i][k], "box": box,
+                     "caption": result.caption[i][k]})
+    caption = result.captions[i]
+    about = {"key": sample.key, "image": sample.name, "caption": caption, "captions": list(sample.captions),
+             "negatives": said}
+    return [*files, (f"{key}.txt", caption.encode()), (f"{key}.json", json.dumps(about, ensure_ascii=False).encode())]
+
+
+def _jpeg(picture: np.ndarray, quality: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=quality, subsampling=0)
+    return file.getvalue()
+
+
+def _save_members(path: Path, samples: Sequence[list[tuple[str, bytes]]]) -> None:
+    with tarfile.open(path, "w") as archive:
+        for name, data in itertools.chain(*samples):
+            archive.addfile(_member(name, len(data)), io.BytesIO(data))
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:
