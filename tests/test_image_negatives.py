@@ -13,6 +13,7 @@ import vlmneg as vn
 from vlmneg import _core
 from vlmneg.negatives import image as edits
 from vlmneg.negatives.image import drawing
+from vlmneg.negatives.image.sheet import html_of
 from vlmneg.reference.image_negatives import draw as twin
 from vlmneg.reference.image_negatives import paint
 
@@ -355,6 +356,26 @@ def test_found_by_name():
     assert {"grey", "recolour", "remove", "shuffle_rows"} <= set(vn.negatives.names("image"))
     assert "ImageNegatives" not in vn.negatives.names("image")
     assert vn.negatives.get("image.blur", radius=0.1) == edits.blur(radius=0.1)
+
+
+def test_looking():
+    """Sheet and page: a cell a picture, the region outlined, what HTML gives a meaning is escaped."""
+    images, objects = [picture(40, 60, i) for i in range(5)], [masks(40, 60, i)[:1] for i in range(5)]
+    made = (edits.recolour(k=1) + edits.grey(k=2))(images, objects=objects, captions=["a <b> & a c"] * 5)
+    made.caption[0][0] = "a <i> & a c"
+    sheet = made.sheet(3, 7, side=60)
+    assert sheet.size[0] == 4 * 70 + 20
+    pixels = np.asarray(sheet)
+    assert (pixels == (255, 64, 160)).all(2).any()
+    np.testing.assert_array_equal(np.asarray(made.sheet(3, 7, side=60)), pixels)
+    assert (np.asarray(made.sheet(3, 8, side=60)).shape != pixels.shape or
+            (np.asarray(made.sheet(3, 8, side=60)) != pixels).any())
+    page = html_of(made, n=5)
+    assert page.count("<img") == 20 and page.count("a &lt;b&gt; &amp; a c") == 5 and "<b>" not in page
+    assert "<mark>&lt;i&gt;</mark>" in page and "grey: none, REPEAT" in page and "10 of 15 valid" in page
+    assert made._repr_html_().count("<tr") == 4
+    tiny = edits.shuffle_rows(n=2, **LOOSE)([picture(2, 1), picture(1, 1)])
+    assert tiny.sheet(side=32).size[0] > 0 and tiny._repr_html_()
 
 
 # --- real photographs

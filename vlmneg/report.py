@@ -71,12 +71,12 @@ def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], means: Sequen
     return "<table>" + line("th", head) + "".join(line("td", cells) for cells in rows) + "</table>"
 
 
-def picture(png: bytes, says: str) -> str:
-    """A PNG inside the page.
+def picture(data: bytes, says: str) -> str:
+    """A PNG or JPEG inside the page.
 
     Parameters
     ----------
-    png : bytes
+    data : bytes
     says : str
         What it shows, for those who don't see it.
 
@@ -84,7 +84,8 @@ def picture(png: bytes, says: str) -> str:
     -------
     str
     """
-    return f'<img alt="{html.escape(says, quote=True)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+    kind, body = "jpeg" if data[:2] == b"\xff\xd8" else "png", base64.b64encode(data).decode()
+    return f'<img alt="{html.escape(says, quote=True)}" src="data:image/{kind};base64,{body}">'
 
 
 def paragraph(text: str, soft: bool = False) -> str:

@@ -64,6 +64,38 @@ class ImageResult:
                 lines.append(f"    {self.kind[i][j]}: {says}")
         return "\n".join(lines)
 
+    def _repr_html_(self):
+        from vlmneg.negatives.image import sheet
+
+        return sheet.html_of(self)
+
+    def sheet(self, n=6, seed=0, *, side=224):
+        """A contact sheet: each picture beside its variants, the edited region outlined.
+
+        Parameters
+        ----------
+        n : int
+            Pictures to show, or all if there are fewer; which ones is drawn by seed.
+        seed : int
+        side : int
+            Of a picture on the sheet, in pixels.
+
+        Returns
+        -------
+        PIL image
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from vlmneg.negatives import image
+        >>> image.grey()([np.full((9, 9, 3), (200, 0, 0), np.uint8)]).sheet(side=100).size
+        (240, 140)
+        """
+        from vlmneg.negatives.image import sheet
+
+        return sheet.contact_sheet(self, _integer(n, "n", 1, 1000), _integer(seed, "seed", 0, 2**64),
+                                   _integer(side, "side", 32, 2048))
+
 
 def flag(value, name):
     """A parameter that is True or False."""
