@@ -4,6 +4,8 @@ import collections
 import csv
 import json
 import re
+import runpy
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -54,7 +56,10 @@ def both(captions, slots, avoid=None, taken=None, seed=0, rows=None):
 
 ROW, WORD = np.zeros(1, np.uint64), np.array([0, 1, ord('N'), -1], np.int32)
 TABLES = _core.text_listed(), _core.text_lexicon(), _core.text_keywords(), _core.text_phrases()
-SLOTS = [(0, 63, 0, 0), (0, 63, 0, 1), (1, 15, 0, 2), (1, 15, 0, 3), (1, 8, 1, 4), (0, 32, 0, 5), (1, 7, 0, 6)]
+PUT = "|".join(key(k) for k, *_ in TABLES[2][2])     # words that replace puts in
+SLOTS = [(0, 63, 0, 0), (0, 63, 0, 1), (1, 15, 0, 2), (1, 15, 0, 3), (1, 8, 1, 4), (0, 32, 0, 5), (1, 7, 0, 6),
+         (1, 16, 0, 7), (1, 32, 0, 8), (1, 64, 0, 9), (1, 128 | 256 | 512, 0, 10), (1, 1024, 0, 11), (1, 1024, 1, 12),
+         (1, 2048, 0, 13), (1, 4096, 0, 14), (1, 8191, 1, 15)]
 
 
 def test_twin():
@@ -67,7 +72,7 @@ def test_twin():
     assert set(reasons.ravel().tolist()) >= {0, 1, 3, 4}
 
 
-WORDS = st.sampled_from([w for w, *_ in _core.text_lexicon()] + [k for k, *_ in _core.text_keywords()] +
+WORDS = st.sampled_from([w for w, *_ in _core.text_lexicon()] + [k for k, *_ in _core.text_keywords()[1]] +
                         ["running", "bigger", "unicorns", "café", "a", "an", "the", "and", "of", "A", "RED", "Man"])
 SENTENCES = st.lists(st.tuples(WORDS, st.sampled_from([" ", " ", " ", ", ", "-", "  ", "’", "'s "])), max_size=12).map(
     lambda parts: "".join(w + gap for w, gap in parts))
@@ -130,9 +135,8 @@ def assert_one_span(caption, made, kind):
     if old and new and old[0] in ("a", "an") and new[0] in ("a", "an"):
         old, new = old[1:], new[1:]
     assert len(old) <= 4 and len(new) <= 3, (caption, made)
-    concept = text.replace.CONCEPTS.index(kind.removeprefix("replace_"))
-    listed = {k for k, c, *_ in _core.text_keywords() if c == concept}
-    assert any(" ".join(new) == " ".join(key(k).split()[-len(new):]) or " ".join(new) in key(k) for k in listed)
+    assert kind.removeprefix("replace_") in text.replace.CONCEPTS
+    assert " ".join(new) in PUT or kind == "replace_number", made
 
 
 def real_captions(shared):
@@ -367,15 +371,16 @@ def test_tables_are_sorted_and_consistent():
     lexicon, keywords = _core.text_lexicon(), _core.text_keywords()
     texts = [t.encode() for t, *_ in lexicon]
     assert texts == sorted(set(texts)) and max(map(len, texts)) <= 31
-    assert [k[0].encode() for k in keywords] == sorted(k[0].encode() for k in keywords)
-    assert len({(k[0], k[2]) for k in keywords}) == len(keywords)
+    groups, found, put = keywords
+    assert [k[0].encode() for k in found] == sorted(k[0].encode() for k in found)
+    assert len(set(found)) == len(found) and len(set(put)) == len(put)
     for word, kinds, lemma, _ in lexicon:
         assert set(kinds) <= set("NVARPDCMXUTh") and kinds[0] != "h" and len(kinds) <= 5, word
         assert lemma != word
-    for _, _, group, sense, form, _ in keywords:  # whatever is found can be replaced
-        if group != "PERSON":
-            others = [k for k in keywords if k[2] == group and k[3] != sense and k[5]]
-            assert any(k[4] in (form, 2) or form == 2 for k in others), (group, sense)
+    for group in {p[1] for p in put}:           # whatever is put in has another beside it
+        for form in {p[4] for p in put if p[1] == group}:
+            senses = {p[2] for p in put if p[1] == group and p[4] == form}
+            assert len(senses) > 1 or groups[group][0][:3] == "TO_" or form == 5, groups[group]
 
 
 @pytest.mark.parametrize("caption, classes", [
@@ -456,3 +461,8 @@ def test_names_of_annotated_objects_are_never_put_in():
     for visit in range(40):
         made = g([caption], samples=[sample], visit=visit)
         assert not set(key(made.text[0][0]).split()) & set(animals[1:])
+
+
+def test_keywords_are_what_the_lists_say():
+    script = runpy.run_path(str(Path(__file__).parents[1] / "csrc" / "negatives" / "words" / "lists.py"))
+    assert (script["HERE"] / "keywords.def").read_text() == script["tables"](script["read"]())

@@ -1,7 +1,7 @@
 /* What text negatives work with, for tests and displays: words of a caption, generators, lexicon, keywords, phrases. */
 #include "vnpy.h"
 
-#include "../negatives/text/vn_keywords.h"
+#include "../negatives/words/vn_keywords.h"
 #include "../text/vn_phrases.h"
 #include "../vn_negative.h"
 
@@ -72,18 +72,35 @@ text_lexicon(PyObject *module, PyObject *none)
     return list;
 }
 
-/* text_keywords() -> [(text, concept, group, sense, form, target)] */
+/* text_keywords() -> groups [(name, concept, instead)], found [(text, group, sense, form)],
+ * put in [(text, group, sense, home, form)]; groups by number */
 static PyObject *
 text_keywords(PyObject *module, PyObject *none)
 {
+    static const int forms[] = {VN_BASE, VN_PLURAL, VN_THIRD, VN_ING, VN_PAST};
     (void)module, (void)none;
-    PyObject *list = PyList_New(0);
-    for (int64_t i = 0; list != NULL && i < vn_keywords_size(); i++) {
-        const vn_keyword *k = vn_keywords_entry(i);
-        if (append(list, Py_BuildValue("sissii", k->text, k->concept, k->group_name, k->sense, k->form, k->target)) < 0)
-            Py_CLEAR(list);
+    PyObject *groups = PyList_New(0), *found = PyList_New(0), *put = PyList_New(0);
+    int ok = groups != NULL && found != NULL && put != NULL;
+    for (int64_t i = 0; ok && i <= VN_GROUPS_GROUP; i++) {
+        const vn_group *g = vn_groups_entry(i);
+        ok = append(groups, Py_BuildValue("sii", g->name, g->concept, g->instead)) == 0;
     }
-    return list;
+    for (int64_t i = 0; ok && i < vn_keywords_size(); i++) {
+        const vn_keyword *k = vn_keywords_entry(i);
+        ok = append(found, Py_BuildValue("siii", k->text, k->group, k->sense, k->form)) == 0;
+    }
+    for (int f = 0; f < VN_WORD_FORMS; f++)
+        for (int g = 0; g < VN_GROUPS_GROUP; g++) {
+            int begin, end;
+            vn_puts_of(g, forms[f], &begin, &end);
+            for (int at = begin; ok && at < end; at++) {
+                const vn_put *p = vn_puts_entry(at);
+                ok = append(put, Py_BuildValue("siiii", p->text, p->group, p->sense, p->home, forms[f])) == 0;
+            }
+        }
+    PyObject *all = ok ? PyTuple_Pack(3, groups, found, put) : NULL;
+    Py_XDECREF(groups), Py_XDECREF(found), Py_XDECREF(put);
+    return all;
 }
 
 /* text_phrases() -> [(text, list, number)] */
@@ -104,7 +121,7 @@ PyMethodDef vnpy_wordlists_methods[] = {
     {"text_words", text_words, METH_O, "text_words(caption) -> [(word, class, form)]"},
     {"text_listed", text_listed, METH_NOARGS, "text_listed() -> [(name, doc, kinds, stream)]"},
     {"text_lexicon", text_lexicon, METH_NOARGS, "text_lexicon() -> [(text, classes, lemma, form)]"},
-    {"text_keywords", text_keywords, METH_NOARGS, "text_keywords() -> [(text, concept, group, sense, form, target)]"},
+    {"text_keywords", text_keywords, METH_NOARGS, "text_keywords() -> groups, found words, words that are put in"},
     {"text_phrases", text_phrases, METH_NOARGS, "text_phrases() -> [(text, list, number)]"},
     {NULL, NULL, 0, NULL},
 };

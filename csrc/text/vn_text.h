@@ -80,7 +80,9 @@ int vn_words_tag(vn_word *word, vn_span text);
 int vn_words_complete(vn_word *word, vn_span text, const vn_tag *tag, int64_t tags);
 /* 1 when words i - 1 and i exist and only blanks part them */
 int vn_words_joined(const char *text, const vn_word *word, int words, int i);
-/* 1 when the word wants "an" before it */
+/* plural.c: the plural of a singular noun in lower case, at most two bytes longer; returns its bytes */
+int vn_words_plural(char *out, vn_span noun);
+/* words.c: 1 when the word wants "an" before it */
 int vn_words_vowel(const char *word, int64_t bytes);
 
 /* annotate.c: the words of N captions on all threads. Counting fills offset, then word has room for offset[N]. */

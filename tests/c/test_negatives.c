@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../csrc/negatives/text/vn_keywords.h"
+#include "../../csrc/negatives/words/vn_keywords.h"
 #include "../../csrc/vn_negative.h"
 
 enum { ROWS = 400, SLOTS = 6, AVOID = 2, LONGEST = 1500 };
@@ -55,7 +55,7 @@ main(void)
     }
     for (int k = 0; k < SLOTS; k++) {
         slot[k].maker = vn_text_listed(k % 2, &slot[k].stream);
-        slot[k].param[0] = 63;
+        slot[k].param[0] = k % 2 == 0 ? 63 : 8191;
         slot[k].param[1] = k > 3;
         slot[k].number = (uint32_t)k;
     }

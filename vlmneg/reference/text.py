@@ -21,6 +21,16 @@ PREPOSITIONS = [
     b"next to", b"in front of", b"on top of", b"close to", b"far from", b"out of", b"in between", b"instead of",
     b"ahead of", b"in back of", b"inside of", b"outside of", b"because of", b"such as", b"along with",
 ]
+PLURALS = [  # an ending and what it becomes
+    (b"human", b"humans"), (b"german", b"germans"), (b"man", b"men"), (b"child", b"children"),
+    (b"person", b"people"), (b"foot", b"feet"), (b"tooth", b"teeth"), (b"goose", b"geese"), (b"mouse", b"mice"),
+    (b"knife", b"knives"), (b"wife", b"wives"), (b"shelf", b"shelves"), (b"leaf", b"leaves"), (b"loaf", b"loaves"),
+    (b"calf", b"calves"), (b"scarf", b"scarves"), (b"half", b"halves"), (b"wolf", b"wolves"), (b"thief", b"thieves"),
+    (b"potato", b"potatoes"), (b"tomato", b"tomatoes"), (b"hero", b"heroes"), (b"cactus", b"cacti"),
+    (b"aircraft", b"aircraft"), (b"sheep", b"sheep"), (b"deer", b"deer"), (b"bison", b"bison"),
+    (b"series", b"series"), (b"sh", b"shes"), (b"ch", b"ches"), (b"s", b"ses"), (b"x", b"xes"), (b"z", b"zes"),
+    (b"ay", b"ays"), (b"ey", b"eys"), (b"oy", b"oys"), (b"uy", b"uys"), (b"y", b"ies"), (b"", b"s"),
+]
 
 
 def is_letter(c):
@@ -233,6 +243,13 @@ def tag(text, lexicon, tags=()):
             verb_seen = True
     join_prepositions(text, words)
     return words
+
+
+def plural(noun):
+    """Plural of a singular noun, in lower case."""
+    low = lower(noun)
+    ending, more = next(rule for rule in PLURALS if low.endswith(rule[0]))
+    return low[:len(low) - len(ending)] + more
 
 
 def count(text, words, i):

@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-#include "vn_keywords.h"
 #include "../../text/vn_phrases.h"
+#include "../words/vn_keywords.h"
 
 enum { OBJECT, ATTRIBUTE, KINDS };
 static const char *const kinds[] = {"add_object", "add_attribute", NULL};
@@ -115,18 +115,18 @@ object_places(place *found, const vn_sentence *in)
     return count;
 }
 
-/* 1 when a true caption mentions the object of this sense, by any word */
+/* 1 when a true caption mentions this object, by any word */
 static int
-mentioned(const vn_sentence *in, const char *sense)
+mentioned(const vn_sentence *in, const char *object)
 {
-    for (int64_t k = 0; k < vn_keywords_size(); k++) {
-        const vn_keyword *word = vn_keywords_entry(k);
-        if (strcmp(word->sense, sense) != 0)
-            continue;
-        if (vn_key_holds(in->text, word->text))
+    int begin, end;
+    const uint16_t *member = vn_keywords_of(vn_keywords_find(object)->sense, &begin, &end);
+    for (int at = begin; at < end; at++) {
+        const char *word = vn_keywords_entry(member[at])->text;
+        if (vn_key_holds(in->text, word))
             return 1;
         for (int64_t i = 0; i < in->truths; i++)
-            if (vn_key_holds(in->truth[i], word->text))
+            if (vn_key_holds(in->truth[i], word))
                 return 1;
     }
     return 0;
@@ -158,22 +158,14 @@ static const vn_keyword *
 keyword_of(const vn_sentence *in, int i)
 {
     char low[32] = {0};
-    int64_t from = 0, to = vn_keywords_size(), n = in->word[i].end - in->word[i].begin;
+    int64_t n = in->word[i].end - in->word[i].begin;
     if (n >= (int64_t)sizeof low)
         return NULL;
     for (int64_t k = 0; k < n; k++) {
         char c = in->text.text[in->word[i].begin + k];
         low[k] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
     }
-    while (from < to) {
-        int64_t middle = (from + to) / 2;
-        if (strcmp(vn_keywords_entry(middle)->text, low) < 0)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return from < vn_keywords_size() && strcmp(vn_keywords_entry(from)->text, low) == 0 ? vn_keywords_entry(from)
-                                                                                        : NULL;
+    return vn_keywords_find(low);
 }
 
 /* which attributes a noun can have, as bits of their lists */
@@ -188,7 +180,7 @@ lists_of(const vn_sentence *in, int head)
             return 1 << VN_LOOK | (p->number == 1 ? 0 : 1 << VN_YEARS);
     }
     const vn_keyword *word = keyword_of(in, head);
-    if (word != NULL && strcmp(word->group_name, "ANIMAL") == 0)
+    if (word != NULL && word->group == VN_ANIMAL_GROUP)
         return 1 << VN_SIZE | 1 << VN_COLOR;
     return 1 << VN_SIZE | 1 << VN_AGE | 1 << VN_STATE | 1 << VN_COLOR | 1 << VN_MATERIAL;
 }

@@ -74,7 +74,7 @@ def lists_of(s, head):
     people = [number for text, group, number in s.phrases if group == "PERSON" and text.encode() == word]
     if people:
         return {"LOOK"} if people[0] else {"YEARS", "LOOK"}
-    groups = [k.group for k in s.keywords if k.bytes == word] if len(word) < 32 else []
+    groups = [k.group for k in s.keywords.found if k.bytes == word] if len(word) < 32 else []
     return {"SIZE", "COLOR"} if groups[:1] == ["ANIMAL"] else set(LISTS) - {"YEARS", "LOOK"}
 
 
@@ -122,5 +122,6 @@ def make(s, param, rng):
     edits = [Edit(at, at, before + (b"an " if wants_an(word) else b"a ") + word + behind)]
     if verb is not None:
         edits.append(put(s, verb, verb, plural_of(s, verb)))
-    absent = any(k.sense.encode() == word and holds(c, k.bytes) for k in s.keywords for c in [s.text, *s.truth])
+    sense = next(k.sense for k in s.keywords.found if k.bytes == word)
+    absent = any(k.sense == sense and holds(c, k.bytes) for k in s.keywords.found for c in [s.text, *s.truth])
     return ABSENT if absent else VALID, edits, kind, 0

@@ -1,6 +1,6 @@
 """Twin of csrc/negatives/draw.c. Lexicon and keywords are handed in."""
 
-from vlmneg.reference.negatives import add, replace, shuffle, swap
+from vlmneg.reference.negatives import add, replace, shuffle, sites, swap
 from vlmneg.reference.negatives.sentence import ABSENT, EMPTY, REPEAT, SAME, VALID, Sentence, apply
 from vlmneg.reference.philox import Rng
 from vlmneg.reference.text import key
@@ -29,7 +29,7 @@ def draw(captions, avoid, taken, rows, seed, slots, words, offsets, listed, lexi
     places : list of N lists of K lists of 4-tuples
     """
     lexicon = {line[0].encode(): line for line in lexicon}
-    keywords = [replace.Keyword(line) for line in keywords]
+    keywords = sites.Tables(keywords)
     made = [draw_row(Sentence(c.encode(), [t.encode() for t in avoid[i]] if avoid else [], lexicon, keywords, phrases),
                      taken[i] if taken else (), seed, int(rows[i]), slots, listed) for i, c in enumerate(captions)]
     return [list(column) for column in zip(*made, strict=True)] if made else [[], [], [], []]

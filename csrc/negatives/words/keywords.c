@@ -1,0 +1,91 @@
+/* The tables of keywords.def. */
+#include "vn_keywords.h"
+
+#include <string.h>
+
+#define VN_GROUP(name, concept, instead, ...) {#name, VN_CONCEPT_##concept, VN_##instead##_GROUP, {__VA_ARGS__}},
+static const vn_group group[] = {
+#include "keywords.def"
+};
+
+#define VN_FOUND(text, group, sense, form) {text, sense, VN_##group##_GROUP, form},
+static const vn_keyword keyword[] = {
+#include "keywords.def"
+};
+
+#define VN_PUT(text, group, sense, home) {text, sense, VN_##group##_GROUP, VN_##home##_GROUP},
+static const vn_put put[] = {
+#include "keywords.def"
+};
+
+#define VN_SENSE(name, start) start,
+static const uint16_t sense_start[] = {
+#include "keywords.def"
+};
+
+#define VN_MEMBER(at) at,
+static const uint16_t member[] = {
+#include "keywords.def"
+};
+
+_Static_assert(sizeof sense_start / sizeof sense_start[0] <= VN_SENSES, "a bit a sense");
+
+int64_t
+vn_keywords_size(void)
+{
+    return sizeof keyword / sizeof keyword[0];
+}
+
+const vn_keyword *
+vn_keywords_entry(int64_t index)
+{
+    return &keyword[index];
+}
+
+const vn_keyword *
+vn_keywords_find(const char *text)
+{
+    int64_t low = 0, high = vn_keywords_size();
+    while (low < high) {
+        int64_t middle = (low + high) / 2;
+        if (strcmp(keyword[middle].text, text) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < vn_keywords_size() && strcmp(keyword[low].text, text) == 0 ? &keyword[low] : NULL;
+}
+
+int64_t
+vn_puts_size(void)
+{
+    return sizeof put / sizeof put[0];
+}
+
+const vn_put *
+vn_puts_entry(int64_t index)
+{
+    return &put[index];
+}
+
+const vn_group *
+vn_groups_entry(int64_t index)
+{
+    return &group[index];
+}
+
+const uint16_t *
+vn_keywords_of(int sense, int *begin, int *end)
+{
+    *begin = sense_start[sense];
+    *end = sense_start[sense + 1];
+    return member;
+}
+
+void
+vn_puts_of(int g, int form, int *begin, int *end)
+{
+    static const uint8_t column[] = {[VN_BASE] = 0, [VN_PLURAL] = 1, [VN_THIRD] = 2, [VN_ING] = 3, [VN_PAST] = 4};
+    *begin = group[g].start[column[form]];
+    *end = group[g + 1].start[column[form]];
+}
