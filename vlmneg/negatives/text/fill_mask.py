@@ -154,9 +154,10 @@ class _Row:
         lexicon = self.part._lexicon
         if kind != word.kind or (form != word.form and EITHER not in (form, word.form)):
             return EMPTY
-        if lemma == word.lemma >= 0 or (lexicon is not None and lexicon.related(old, new, kind)):
+        bases = listed(word.lemma, old), listed(lemma, new)
+        if bases[0] == bases[1] or (lexicon is not None and lexicon.related(*bases, kind)):
             return SYNONYM
-        if kind == "N" and not self.told.isdisjoint((new, listed(lemma, new))):
+        if kind == "N" and not self.told.isdisjoint((new, bases[1])):
             return ABSENT
         return judge(key(text), self.true, self.seen)
 

@@ -10,7 +10,7 @@ from vlmneg.negatives.rules import ABSENT, EMPTY, VALID, judge, key
 from vlmneg.negatives.text.choice import bits
 from vlmneg.negatives.text.lexicons import lexicon_of
 from vlmneg.negatives.text.pool import order, truths
-from vlmneg.negatives.text.writing import CLASSES, inflected, is_base, rewritten, said, stands_alone, words_of
+from vlmneg.negatives.text.writing import CLASSES, inflected, is_base, listed, rewritten, said, stands_alone, words_of
 
 STREAM_WORDNET = 67   # reserved in csrc/vn_registry.def
 TRIES = 11            # replacements of a word, and words of a caption, that a slot tries
@@ -96,7 +96,7 @@ class wordnet(Negatives):
             number = first + slot
             for turn, word in enumerate(order(words, seed, row, number, STREAM_WORDNET)[:TRIES]):
                 kind[slot] = f"{self.name}_{self._kinds[word.kind]}"
-                old = caption[word.start:word.stop]
+                old = listed(word.lemma, caption[word.start:word.stop])
                 for new in self._drawn(old, word.kind, seed, row, (number << 16) + (turn + 1 << 10)):
                     form = inflected(new, word.kind, word.form)
                     text[slot] = rewritten(caption, word, form)
