@@ -53,13 +53,13 @@ def serve(module):
         answers.flush()
 
 
-def interleave(workers, call, pairs, warmup=2):
+def interleave(workers, call, pairs, *arguments, warmup=2):
     """Seconds of each worker in each round, in turn: A B C A B C ..."""
     seconds = {name: [] for name in workers}
     for turn in range(warmup + pairs):
         for name, worker in workers.items():
             time.sleep(PAUSE)
-            elapsed = worker(call)
+            elapsed = worker(call, *arguments)
             if turn >= warmup:
                 seconds[name].append(elapsed)
     return seconds

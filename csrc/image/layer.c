@@ -44,12 +44,13 @@ vn_mask_of(const uint8_t *at, int64_t stride, vn_box placed, int64_t H, int64_t 
     vn_box b = {bottom, right, top - 1, left - 1}; /* first and last row and column that hold something */
     for (int64_t i = top; i < bottom; i++) {
         const uint8_t *line = at + i * stride;
-        int64_t count = right > left ? count_set(line + left, right - left) : 0, first = left, last = right - 1;
+        int64_t count = right > left ? count_set(line + left, right - left) : 0;
         if (count == 0)
             continue;
-        while (line[first] == 0)
+        int64_t first = left, last = right - 1; /* not beyond what is in the box already */
+        while (first < b.left && line[first] == 0)
             first++;
-        while (line[last] == 0)
+        while (last > b.width && line[last] == 0)
             last--;
         b = (vn_box){VN_MIN(b.top, i), VN_MIN(b.left, first), i, VN_MAX(b.width, last)};
         m.area += count;
@@ -159,7 +160,11 @@ vn_layer_all(int64_t H, int64_t W, vn_arena *scratch)
 static inline int64_t
 run_end(const uint8_t *alpha, int64_t j, int64_t n)
 {
+    const uint64_t eight = alpha[j] * 0x0101010101010101u;
     int64_t end = j + 1;
+    uint64_t word;
+    while (end + 8 <= n && (memcpy(&word, alpha + end, 8), word == eight))
+        end += 8;
     while (end < n && alpha[end] == alpha[j])
         end++;
     return end;

@@ -3,6 +3,13 @@
  * param[0]: 1 for an object. */
 #include "../../vn_picture.h"
 
+VN_CLONES static void
+grey(uint8_t *rgb, int64_t n)
+{
+    for (int64_t p = 0; p < n; p++)
+        rgb[p * 3] = rgb[p * 3 + 1] = rgb[p * 3 + 2] = vn_grey(rgb + p * 3);
+}
+
 static vn_image_reason
 make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_slot *slot, vn_rng *rng,
      vn_arena *scratch)
@@ -24,8 +31,7 @@ make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_
     int64_t pixels = layer.box.height * layer.box.width;
     uint8_t *rgb = vn_arena_take(scratch, (size_t)pixels * 3);
     vn_canvas_copy(rgb, &out->canvas, layer.box);
-    for (int64_t p = 0; p < pixels; p++)
-        rgb[p * 3] = rgb[p * 3 + 1] = rgb[p * 3 + 2] = vn_grey(rgb + p * 3);
+    grey(rgb, pixels);
     vn_paint(&out->canvas, &layer, rgb);
     return VN_IMAGE_VALID;
 }
