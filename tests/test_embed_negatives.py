@@ -521,3 +521,69 @@ def test_threads(level, threads):
 def test_many_groups_against_twin():
     made = embed.shift(unit=True, detach=False) + embed.interpolate()
     check(losses.itc(images="shared") + losses.intra(), batch(600, 2, 8), made)
+
+
+# In training.
+
+TRAINED = losses.negclip() + 0.5 * losses.intra()
+
+
+def train(negatives, objective=TRAINED, model=None, **options):
+    data = vn.data.scenes(20, seed=3)
+    tokenizer = vn.Tokenizer.learn(data.captions(), 560)
+    config = vn.ClipConfig.tiny(image_size=32, image_width=32, image_mlp=64, text_width=32, text_mlp=64, embed=16,
+                                context=32, vocab=tokenizer.vocab_size)
+    model = model or vn.Clip(config, seed=1, tokenizer=tokenizer)
+    settings = {"batch": 8, "steps": 6, "lr": 1e-3, "seed": 5, "schedule": "constant", "warmup": 0, **options}
+    records = list(vn.train(model, data, objective, negatives, **settings))
+    return [(r.loss, r.terms, r.accuracy) for r in records], {n: w.tobytes() for n, w in model.state_dict().items()}
+
+
+def test_training_with_both_and_resume_gives_the_same_bits(tmp_path):
+    made = embed.shift() + embed.interpolate(low=0.2) + embed.gaussian(sigma=0.5)
+    negatives = vn.negatives.text.exact(k=2) + made
+    whole, weights = train(negatives, out=tmp_path / "a", save_every=2)
+    assert whole[-1][0] < whole[0][0] and all(terms["intra"] > 0 for _, terms, _ in whole)
+    cut, _ = train(negatives, out=tmp_path / "b", save_every=2, steps=4)
+    rest, again = train(negatives, out=tmp_path / "b", save_every=2, resume=True)
+    assert cut + rest == whole and again == weights
+    assert "shift(k=None" in (tmp_path / "a" / "config.json").read_text()
+    other, _ = train(vn.negatives.text.exact(k=2) + embed.shift(), out=tmp_path / "c", save_every=2)
+    assert other != whole and other[0][2] == whole[0][2]  # accuracy is of the captions alone
+
+
+def test_training_with_embedding_negatives_alone():
+    whole, _ = train(embed.gaussian(sigma=0.5), losses.infonce() + losses.intra())
+    assert whole[-1][0] < whole[0][0] and whole[0][2] is None
+    with pytest.raises(ValueError, match="image side, which no term of"):
+        train(vn.negatives.text.swap() + embed.shift(), "negclip")
+
+
+def test_gradients_reach_both_towers():
+    """By differences of weights in each tower, through rows whose gradients flow to images and captions."""
+    data = vn.data.scenes(5, seed=1)
+    tokenizer = vn.Tokenizer.learn(data.captions(), 560)
+    config = vn.ClipConfig.tiny(image_size=32, image_width=32, image_mlp=64, text_width=32, text_mlp=64, embed=16,
+                                context=32, vocab=tokenizer.vocab_size)
+    model = vn.Clip(config, seed=1, tokenizer=tokenizer)
+    x, captions = model.preprocess([s.image for s in data]), [s.captions[0] for s in data]
+    call = {"negatives": [[n[1] for n in s.negatives[:2]] for s in data], "objective": losses.intra(),
+            "made": embed.shift(detach=False, unit=True), "made_seed": 2}
+    model.loss(x, captions, **call, backward=True)
+    for name in ("visual.proj", "text_projection", "logit_scale"):
+        weight, grad = model.state_dict()[name], model.gradients()[name].copy()
+        direction = np.sign(grad)
+        sides = []
+        for step in (1e-3, -1e-3):
+            before = weight.copy()
+            weight += step * direction
+            sides.append(model.loss(x, captions, **call).loss)
+            weight[...] = before
+        assert np.abs(grad).sum() > 0
+        assert (sides[0] - sides[1]) / 2e-3 == pytest.approx(np.abs(grad).sum(), rel=2e-2)
+
+
+def test_recipes_name_embedding_negatives():
+    made = vn.negatives.recipe([{"name": "text.swap", "k": 2}, {"name": "embed.shift", "factor": 0.5}])
+    assert made.made == embed.shift(factor=0.5) and made.k == 2
+    assert vn.negatives.recipe([{"name": "embed.gaussian", "k": 3}]) == embed.gaussian(k=3)

@@ -287,6 +287,9 @@ class Clip:
         valid: np.ndarray | None = None,
         group: Sequence[int] | np.ndarray | None = None,
         objective: Objective | str | None = None,
+        made: Any = None,
+        made_seed: int = 0,
+        made_rows: Any = None,
         backward: bool = False,
     ) -> LossResult:
         """An objective on one batch, and its gradients.
@@ -303,6 +306,11 @@ class Clip:
         group : sequence of B ints, optional
             Pictures with equal numbers are the same picture: their captions are never each other's negatives.
         objective : Objective or its name, default ``losses.infonce()``
+        made : embedding negatives, optional
+            As from ``vlmneg.negatives.embed``: made of the batch's embeddings, with gradients through the towers.
+        made_seed : int in [0, 2**64), default 0
+        made_rows : sequence of B int in [0, 2**64), optional
+            Numbers of the samples, from which their random numbers follow; default 0 to B - 1.
         backward : bool, default False
             Also fill ``gradients()``, replacing what it held.
 
@@ -348,6 +356,9 @@ class Clip:
             group=group,
             text_key=keys[:b],
             neg_key=neg_keys.reshape(b, k) if k else None,
+            made=made,
+            made_seed=made_seed,
+            made_rows=made_rows,
             scale=float(np.exp(self.logit_scale)),
             backward=backward,
         )

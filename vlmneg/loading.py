@@ -31,6 +31,7 @@ class Batch:
     negatives: list[list[str]] | None    # B lists of K
     valid: np.ndarray | None             # (B,K) uint8
     skipped: int                         # unreadable images known so far
+    rows: np.ndarray                     # (B,) uint64: epoch * 2**32 + key, from which random numbers follow
 
 
 def below(n: int, seed: int, row: int, draw: int, stream: int) -> int:
@@ -97,7 +98,8 @@ class Batches:
         else:
             pixels = images.augment(pictures, self.size, seed=self.seed, rows=rows, **self.augment)
         group = np.array([s.group for s in samples], np.int64)
-        return Batch(step, epoch, pixels, captions, group, text, valid, len(self.unreadable))
+        return Batch(step, epoch, pixels, captions, group, text, valid, len(self.unreadable),
+                     np.array(rows, np.uint64))
 
     def read(self, start: int) -> tuple[list, list]:
         """The first readable samples of the order from start on, a batch of them, and what `decode` made of each."""

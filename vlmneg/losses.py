@@ -413,12 +413,17 @@ class Objective:
             raise ValueError("neg_image_valid describes neg_image, which is missing")
         if neg_key is not None and text_key is None:
             raise ValueError("neg_key is compared with text_key, which is missing")
+        slots = None
+        if made is not None:
+            self.check_made(made)
+            slots = (integer(made_seed, "made_seed", 0, 2**64), row_numbers(made_rows, len(image)),
+                     made.slots(neg_text))
         given = {"dimage": image, "dtext": text, "dneg_text": neg_text, "dneg_image": neg_image}
         gradients: dict[str, Any] = {name: _room(out, name, like) if backward else None for name, like in given.items()}
         loss, terms, dlog_scale, count, negatives, below = self._core.run(
             image, text, neg_text, mask(valid, "valid"), neg_image, mask(neg_image_valid, "neg_image_valid"),
             mask(rows, "rows"), numbers(group, "group"), numbers(text_key, "text_key"), numbers(neg_key, "neg_key"),
-            None if made is None else self._made(made, neg_text, made_seed, made_rows, len(image)), scale,
+            slots, scale,
             *gradients.values(),
         )  # fmt: skip
         r = Result(loss, dict(zip(self.labels(), terms, strict=True)), count, below / negatives if negatives else None)
@@ -426,8 +431,26 @@ class Objective:
             return r
         return replace(r, **gradients, dlog_scale=dlog_scale, dscale=dlog_scale / scale)
 
-    def _made(self, made: Embed, neg_text: np.ndarray | None, seed: int, rows: Any, count: int) -> tuple[Any, ...]:
-        """Made slots as the core takes them, once their use makes sense."""
+    def check_made(self, made: Any) -> None:
+        """Refuse embedding negatives that no term reads, or that would teach nothing here.
+
+        Parameters
+        ----------
+        made : embedding negatives
+            As from `vlmneg.negatives.embed`.
+
+        Raises
+        ------
+        ValueError, TypeError
+
+        Examples
+        --------
+        >>> from vlmneg.negatives import embed
+        >>> get("intra").check_made(embed.shift())
+        >>> negclip().check_made(embed.shift())
+        Traceback (most recent call last):
+        ValueError: shift(...) makes negatives of the image side, which no term of itc() reads; ...
+        """
         if not callable(getattr(made, "slots", None)):
             raise TypeError(f"made must be of vlmneg.negatives.embed, got {made!r:.80}")
         reads = set().union(*(t.reads() for t in self.terms))
@@ -437,7 +460,6 @@ class Objective:
                 raise ValueError(f"{part!r} makes negatives of the {part.side} side, which no term of {self!r} reads; "
                                  + ("add intra() or itc(images=...)" if part.side == "image" else "add negclip()"))
             part.refuse(anchors)
-        return integer(seed, "made_seed", 0, 2**64), row_numbers(rows, count), made.slots(neg_text)
 
 
 _GRADIENTS = ("dimage", "dtext", "dneg_text", "dneg_image")

@@ -19,6 +19,7 @@ from . import losses, optim
 from .data import Dataset
 from .data.wrap import wrap
 from .loading import Batch, Batches, ahead
+from .negatives.embed import Embed
 from .progress import Progress
 from .runs import Run
 from .schedule import learning_rate, planned
@@ -96,8 +97,9 @@ def train(model: Any, data: Sequence, objective: Any = None, negatives: Any = No
         Pictures with their captions, as from `vlmneg.data`, or what `vlmneg.data.wrap` takes.
     objective : Objective or str, optional
         As from `vlmneg.losses`, or its name; InfoNCE by default.
-    negatives : TextNegatives, optional
-        As from `vlmneg.negatives.text`: called with each batch's captions.
+    negatives : Negatives, optional
+        As from `vlmneg.negatives.text`, called with each batch's captions, from `vlmneg.negatives.embed`, made of its
+        embeddings, or both: ``text.swap() + embed.shift()``.
     batch : int
         Pictures a step, at least 1. The last samples of an epoch, too few for a batch, are left out; a data set smaller
         than a batch is one batch.
@@ -169,6 +171,9 @@ def train(model: Any, data: Sequence, objective: Any = None, negatives: Any = No
     _check(model, data, negatives)
     if isinstance(objective, str):
         objective = losses.get(objective)
+    made = _apart(negatives)[1]
+    if made is not None:
+        (objective or losses.infonce()).check_made(made)
     settings = planned(settings, len(data))
     run = None
     if out is not None:
@@ -189,6 +194,7 @@ def _steps(model: Any, data: Sequence, objective: Any, negatives: Any, plan: Tra
         run.begin()
     step, sound = run.step if run else 0, True
     assert plan.steps and plan.save_every
+    negatives, made = _apart(negatives)
     batches = _batches(model, data, negatives, plan)
     coming = ahead(batches, step, plan.steps)
     bar = Progress(plan.steps, "training", start=step, show=None if progress else False)
@@ -199,7 +205,8 @@ def _steps(model: Any, data: Sequence, objective: Any, negatives: Any, plan: Tra
             batch = next(coming)
             with finite(step + 1):
                 result = model.loss(batch.pixels, batch.captions, negatives=batch.negatives, valid=batch.valid,
-                                    group=batch.group, objective=objective, backward=True)
+                                    group=batch.group, objective=objective, made=made, made_seed=plan.seed,
+                                    made_rows=batch.rows, backward=True)
                 if not math.isfinite(result.loss):
                     raise ValueError(f"the loss is not finite: {result.loss}")
             with undisturbed():
@@ -254,6 +261,11 @@ def _record(step: int, batch: Batch, result: Any, rate: float, norm: float, mode
                   valid=None if batch.valid is None else float(batch.valid.mean()),
                   lr=rate, grad_norm=float(norm), logit_scale=math.exp(model.logit_scale), tokens=int(result.tokens),
                   skipped=batch.skipped, examples_per_second=len(batch.captions) / seconds)
+
+
+def _apart(negatives: Any) -> tuple[Any, Any]:
+    """Negative captions, and the embedding negatives that are made beside them; None where there are none."""
+    return (None, negatives) if isinstance(negatives, Embed) else (negatives, getattr(negatives, "made", None))
 
 
 def _reserve(model: Any, data: Any, batch: int, negatives: Any) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmneg.negatives.base import Negatives, mix
+from vlmneg.negatives.embed import Embed
 from vlmneg.negatives.image import ImageNegatives
 from vlmneg.negatives.registry import find, names
 from vlmneg.settings import SettingsError, check_keys, read_table
@@ -57,7 +58,7 @@ def recipe(source: Any) -> Any:
     >>> recipe([{"name": "text.swap", "k": 1}, {"mix": ["text.swap", "text.replace"], "k": 2}]).k
     3
     """
-    if isinstance(source, (Negatives, ImageNegatives)):
+    if isinstance(source, (Negatives, ImageNegatives, Embed)):
         return source
     if isinstance(source, (str, Path)):
         source = read_table(source, FOLDER)

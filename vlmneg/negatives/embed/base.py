@@ -295,6 +295,19 @@ class WithMade(Negatives):
         """The generators of negative captions."""
         return self.captions.parts
 
+    def annotated(self, annotations: Any) -> WithMade:
+        """The same, with the words of these annotations.
+
+        Parameters
+        ----------
+        annotations : Annotations
+
+        Returns
+        -------
+        WithMade
+        """
+        return WithMade(self.captions.annotated(annotations), self.made)
+
     def __call__(self, *args: Any, **options: Any) -> Result:
         """The negative captions alone.
 
