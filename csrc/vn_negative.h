@@ -46,6 +46,7 @@ typedef struct vn_text {
     int raw;      /* 1: nothing is mended; else "a" and "an" and capital letters follow the edits */
     int kind;     /* index into the generator's kinds */
     int variants; /* how many there are to draw from: with one, no other draw is tried */
+    int said;     /* bytes of room in use */
     char room[VN_TEXT_ROOM];
 } vn_text;
 
@@ -141,6 +142,14 @@ vn_text_edit(vn_text *out, int64_t begin, int64_t end, vn_span text)
 {
     vn_edit e = {(int32_t)begin, (int32_t)end, text.text, (int32_t)text.bytes};
     out->edit[out->edits++] = e;
+}
+
+/* Puts words together in room; what doesn't fit is cut off, and too long for any variant anyhow. */
+static inline void
+vn_text_say(vn_text *out, const char *text)
+{
+    for (; *text != 0 && out->said < VN_TEXT_ROOM; text++)
+        out->room[out->said++] = *text;
 }
 
 /* words first to last become text */

@@ -14,7 +14,8 @@ from vlmneg.negatives import key, text
 
 LINES = {name: i for i, (name, *_) in enumerate(_core.text_listed())}
 GENERATORS = [text.shuffle(k=3), *(text.shuffle(k=1, kinds=kind) for kind in text.shuffle.KINDS),
-              *(text.add(k=1, kinds=kind) for kind in text.add.KINDS)]
+              *(text.add(k=1, kinds=kind) for kind in text.add.KINDS),
+              text.negate(k=2), *(text.negate(k=1, kinds=kind) for kind in text.negate.KINDS)]
 ALL = sum(GENERATORS[1:], GENERATORS[0])
 SLOTS = [(LINES[g.name], *g.slot(), k) for k, g in enumerate(GENERATORS)]
 
@@ -153,6 +154,44 @@ def test_what_is_added_is_not_mentioned():
     assert made(text.add(k=1, kinds="attribute"), "the dog", 200, truth) == {"the brown dog"}
     senses = {k for k, *_ in _core.text_keywords()[1]}
     assert len(set(OBJECTS)) == len(OBJECTS) and set(OBJECTS) <= senses
+
+
+@pytest.mark.parametrize("caption, kinds, expected", [
+    ("A dog on a sofa", "noun", {"No dog on a sofa", "A dog on no sofa"}),
+    ("two dogs near trees", "noun", {"no dogs near trees", "two dogs near no trees"}),
+    ("a group of people", "noun", {"no group of people"}),
+    ("A DOG ON A MAT", "noun", {"NO DOG ON A MAT", "A DOG ON NO MAT"}),
+    ("his dog", "noun", set()),
+    ("A dog on a sofa", "exists", {"There is no dog on a sofa"}),
+    ("Three dogs playing.", "exists", {"There are no dogs playing."}),
+    ("Dogs on a sofa", "exists", {"There are no dogs on a sofa"}),
+    ("A dog is on a sofa", "exists", set()),
+    ("A dog is sitting", "verb", {"A dog is not sitting"}),
+    ("A dog sits while it eats", "verb", {"A dog does not sit while it eats", "A dog sits while it does not eat"}),
+    ("dogs sit", "verb", {"dogs do not sit"}),
+    ("A man riding a horse", "verb", {"A man not riding a horse"}),
+    ("A man carries it", "verb", {"A man does not carry it"}),
+    ("Riding a horse", "verb", {"Not riding a horse"}),
+    ("A dog is not sitting", "verb", set()),
+    ("A dog with a hat", "with", {"A dog without a hat"}),
+    ("a hill covered with snow", "with", set()),
+    ("A dog without a hat", "remove", {"A dog with a hat"}),
+    ("There is no elephant and no dogs", "remove",
+     {"There is an elephant and no dogs", "There is no elephant and dogs"}),
+    ("No dogs are here", "remove", {"Dogs are here"}),
+    ("it isn't red, not big", "remove", {"it is red, not big", "it isn't red, big"}),
+    ("A dog on a sofa.", "not_feature", {"This image does not feature a dog.", "This image does not feature a sofa."}),
+])
+def test_negate(caption, kinds, expected):
+    assert made(text.negate(k=1, kinds=kinds), caption, 80) == expected
+
+
+def test_negate_features():
+    found = made(text.negate(k=1, kinds="features"), "A dog.", 900)
+    assert len(found) == len(OBJECTS) - 1 and "This image features an umbrella." in found
+    assert not any("dog." in t.replace("hot dog", "") for t in found)
+    found = made(text.negate(k=1, kinds="but_not"), "a red sofa", 100)
+    assert "this image features a cat, but not a red sofa" in found and all(t.endswith("not a red sofa") for t in found)
 
 
 def test_shuffle_mends_nothing():

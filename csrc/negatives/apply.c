@@ -114,14 +114,15 @@ shouts(const vn_sentence *in, int i)
     return upper(p[0]) && in->word[i].end - in->word[i].begin > 1 && upper(p[1]);
 }
 
-/* Letters put in at [from, end of text) follow those that stand at word i; what is put between words, those around. */
+/* Letters put in at [from, end of text) follow those that stand at word i; where that says nothing, those around. */
 static void
 follow_case(writer *w, int64_t from, const vn_sentence *in, int i, int inserted)
 {
     if (w->full || (i >= in->words && !inserted))
         return;
     int first = i < in->words && upper(in->text.text[in->word[i].begin]);
-    int all = shouts(in, i) || (inserted && (shouts(in, i - 1) || shouts(in, i + 1)) && (first || i == in->words));
+    int looks = i == in->words || (first && (inserted || in->word[i].end - in->word[i].begin == 1));
+    int all = shouts(in, i) || (looks && (shouts(in, i - 1) || shouts(in, i + 1)));
     for (int64_t k = from; k < w->bytes; k++)
         if ((all || (first && !inserted && k == from)) && lower(w->text[k]))
             w->text[k] = (char)(w->text[k] - 32);

@@ -76,7 +76,7 @@ draw_slot(const vn_text_job *job, const vn_sentence *in, vn_text *made, int64_t 
     vn_rng rng = {job->seed, job->row[i], slot->number << 16, slot->stream};
     vn_reason reason = VN_EMPTY;
     for (int draw = 0; draw < DRAWS; draw++) {
-        made->edits = made->raw = made->kind = made->variants = 0;
+        made->edits = made->raw = made->kind = made->variants = made->said = 0;
         reason = slot->maker->make(made, in, slot->param, &rng);
         if (reason == VN_VALID) {
             out.bytes = vn_text_apply(job->text + job->at[i] + k * room, room, job->place + at * VN_TEXT_PLACES,

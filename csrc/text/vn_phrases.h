@@ -17,5 +17,8 @@ typedef struct vn_phrase {
 
 int64_t vn_phrases_size(void);
 const vn_phrase *vn_phrases_entry(int64_t index);
+/* Phrases of these lists, as bits, with a number other than 0: how many, and one of them. */
+int vn_phrases_choices(int lists);
+const vn_phrase *vn_phrases_chosen(int lists, int64_t pick);
 
 #endif

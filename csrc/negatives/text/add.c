@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../../text/vn_phrases.h"
+#include "../vn_grammar.h"
 #include "../words/vn_keywords.h"
 
 enum { OBJECT, ATTRIBUTE, KINDS };
@@ -28,28 +29,6 @@ typedef struct place {
 
 enum { PLACES = 3 * VN_MAX_WORDS };
 
-/* the first word of the noun phrase that ends in this noun */
-static int
-phrase_start(const vn_sentence *in, int head)
-{
-    int i = head;
-    while (vn_sentence_joined(in, i) && vn_word_is(in->word[i - 1].kind, "NAMD"))
-        i--;
-    return i;
-}
-
-static int
-is_head(const vn_sentence *in, int i)
-{
-    return in->word[i].kind == 'N' && !(vn_sentence_joined(in, i + 1) && in->word[i + 1].kind == 'N');
-}
-
-static int
-before_of(const vn_sentence *in, int i)
-{
-    return vn_sentence_joined(in, i + 1) && in->word[i + 1].form == VN_OF;
-}
-
 /* The plural of a finite verb in the singular; empty where it is none. */
 static vn_span
 plural_of(const vn_sentence *in, int i)
@@ -57,19 +36,12 @@ plural_of(const vn_sentence *in, int i)
     static const char *const forms[][2] = {
         {"is", "are"}, {"was", "were"}, {"has", "have"}, {"does", "do"}, {"isn't", "aren't"}, {"wasn't", "weren't"},
     };
-    vn_span none = {NULL, 0};
     const char *text = NULL;
     for (size_t k = 0; k < sizeof forms / sizeof forms[0]; k++)
         if (vn_sentence_reads(in, i, forms[k][0]))
             text = forms[k][1];
-    if (text == NULL && in->word[i].kind == 'V' && in->word[i].form == VN_THIRD && in->word[i].lemma >= 0) {
-        const vn_entry *e = vn_lexicon_entry(in->word[i].lemma);
-        text = e->lemma[0] != 0 ? e->lemma : e->text;
-    }
-    if (text == NULL)
-        return none;
-    vn_span s = {text, (int64_t)strlen(text)};
-    return s;
+    vn_span s = {text, text == NULL ? 0 : (int64_t)strlen(text)};
+    return text == NULL && in->word[i].kind == 'V' && in->word[i].form == VN_THIRD ? vn_verb_base(in, i) : s;
 }
 
 /* The verb that has to agree when the noun phrase [first, head] becomes two, NO_VERB, or NEVER where it can't. */
@@ -100,9 +72,9 @@ object_places(place *found, const vn_sentence *in)
 {
     int count = 0;
     for (int h = 0; h < in->words; h++) {
-        if (!is_head(in, h))
+        if (!vn_phrase_ends(in, h))
             continue;
-        int first = phrase_start(in, h), verb = verb_of(in, first, h), of = before_of(in, h);
+        int first = vn_phrase_start(in, h), verb = verb_of(in, first, h), of = vn_phrase_measures(in, h);
         for (int how = AND_BEHIND; how <= AND_BEFORE; how++) {
             place p = {(int16_t)first, (int16_t)h, (int16_t)how, (int16_t)(how == WITH_BEHIND ? NO_VERB : verb), 0, 0};
             int fits = how == AND_BEFORE    ? !(vn_sentence_joined(in, first) && in->word[first - 1].form == VN_OF)
@@ -115,42 +87,20 @@ object_places(place *found, const vn_sentence *in)
     return count;
 }
 
-/* 1 when a true caption mentions this object, by any word */
-static int
-mentioned(const vn_sentence *in, const char *object)
-{
-    int begin, end;
-    const uint16_t *member = vn_keywords_of(vn_keywords_find(object)->sense, &begin, &end);
-    for (int at = begin; at < end; at++) {
-        const char *word = vn_keywords_entry(member[at])->text;
-        if (vn_key_holds(in->text, word))
-            return 1;
-        for (int64_t i = 0; i < in->truths; i++)
-            if (vn_key_holds(in->truth[i], word))
-                return 1;
-    }
-    return 0;
-}
-
-static void
-compose(vn_text *out, const char *before, const char *text, const char *after)
-{
-    out->room[0] = 0;
-    strcat(strcat(strcat(out->room, before), text), after);
-}
-
 static vn_reason
 add_object(vn_text *out, const vn_sentence *in, const place *p, const vn_phrase *object)
 {
     static const char *const before[3][2] = {{" and a ", " and an "}, {" with a ", " with an "}, {"a ", "an "}};
     int vowel = vn_words_vowel(object->text, (int64_t)strlen(object->text));
-    compose(out, before[p->how][vowel], object->text, p->how == AND_BEFORE ? " and " : "");
+    vn_text_say(out, before[p->how][vowel]);
+    vn_text_say(out, object->text);
+    vn_text_say(out, p->how == AND_BEFORE ? " and " : "");
     int at = p->how == AND_BEFORE ? in->word[p->first].begin : in->word[p->head].end;
-    vn_span text = {out->room, (int64_t)strlen(out->room)};
+    vn_span text = {out->room, out->said};
     vn_text_edit(out, at, at, text);
     if (p->verb >= 0)
         vn_text_put(out, in, p->verb, p->verb, plural_of(in, p->verb));
-    return mentioned(in, object->text) ? VN_ABSENT : VN_VALID;
+    return vn_object_mentioned(in, object->text) ? VN_ABSENT : VN_VALID;
 }
 
 /* the keyword that word i is, or NULL */
@@ -172,7 +122,7 @@ keyword_of(const vn_sentence *in, int i)
 static int
 lists_of(const vn_sentence *in, int head)
 {
-    if (before_of(in, head))
+    if (vn_phrase_measures(in, head))
         return vn_sentence_reads(in, head, "lots") || vn_sentence_reads(in, head, "lot") ? 0 : 1 << VN_SIZE;
     for (int64_t k = 0; k < vn_phrases_size(); k++) {
         const vn_phrase *p = vn_phrases_entry(k);
@@ -215,9 +165,9 @@ attribute_places(place *found, const vn_sentence *in)
 {
     int count = 0;
     for (int h = 0; h < in->words; h++) {
-        if (!is_head(in, h))
+        if (!vn_phrase_ends(in, h))
             continue;
-        int first = phrase_start(in, h), possible = lists_of(in, h);
+        int first = vn_phrase_start(in, h), possible = lists_of(in, h);
         for (int i = first; i <= h; i++) {
             int left = vn_sentence_joined(in, i) ? in->word[i - 1].kind : 0;
             if (!vn_word_is(in->word[i].kind, "NA") || vn_word_is(left, "NR") ||
@@ -234,8 +184,9 @@ attribute_places(place *found, const vn_sentence *in)
 static vn_reason
 add_attribute(vn_text *out, const vn_sentence *in, const place *p, const vn_phrase *attribute)
 {
-    compose(out, "", attribute->text, " ");
-    vn_span text = {out->room, (int64_t)strlen(out->room)};
+    vn_text_say(out, attribute->text);
+    vn_text_say(out, " ");
+    vn_span text = {out->room, out->said};
     vn_text_edit(out, in->word[p->at].begin, in->word[p->at].begin, text);
     if (vn_key_holds(in->text, attribute->text))
         return VN_ABSENT;
@@ -243,22 +194,6 @@ add_attribute(vn_text *out, const vn_sentence *in, const place *p, const vn_phra
         if (vn_key_holds(in->truth[i], attribute->text))
             return VN_ABSENT;
     return VN_VALID;
-}
-
-/* the phrase number pick of the lists that may be put in; how many there are, where phrase is NULL */
-static int
-choices(int lists, int64_t pick, const vn_phrase **phrase)
-{
-    int count = 0;
-    for (int64_t k = 0; k < vn_phrases_size(); k++) {
-        const vn_phrase *p = vn_phrases_entry(k);
-        if (p->number == 0 || !(lists >> p->list & 1))
-            continue;
-        if (phrase != NULL && count == pick)
-            *phrase = p;
-        count++;
-    }
-    return count;
 }
 
 /* param[0]: bits of the kinds that may be drawn */
@@ -276,11 +211,10 @@ make(vn_text *out, const vn_sentence *in, const int32_t *param, vn_rng *rng)
             chosen[number++] = k;
     if (number == 0)
         return VN_EMPTY;
-    const vn_phrase *phrase = NULL;
     out->kind = chosen[vn_rng_below(rng, number)];
     const place *p = &found[out->kind][vn_rng_below(rng, count[out->kind])];
     int lists = out->kind == OBJECT ? 1 << VN_OBJECT : p->lists;
-    choices(lists, vn_rng_below(rng, choices(lists, 0, NULL)), &phrase);
+    const vn_phrase *phrase = vn_phrases_chosen(lists, vn_rng_below(rng, vn_phrases_choices(lists)));
     return out->kind == OBJECT ? add_object(out, in, p, phrase) : add_attribute(out, in, p, phrase);
 }
 

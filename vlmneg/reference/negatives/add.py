@@ -1,5 +1,6 @@
 """Twin of csrc/negatives/text/add.c."""
 
+from vlmneg.reference.negatives.grammar import listed, measures, mentioned, phrases, verb_base
 from vlmneg.reference.negatives.replace import holds
 from vlmneg.reference.negatives.sentence import ABSENT, EMPTY, VALID, Edit, put
 from vlmneg.reference.text import BASE, OF, PLURAL, THIRD, lower, wants_an
@@ -10,28 +11,11 @@ PLURALS = {b"is": b"are", b"was": b"were", b"has": b"have", b"does": b"do", b"is
            b"wasn't": b"weren't"}
 
 
-def heads(s):
-    """Nouns that end a phrase, each with the phrase's first word."""
-    for h, w in enumerate(s.words):
-        if w.kind == "N" and s.kind(h + 1) != "N":
-            first = h
-            while s.joined(first) and s.words[first - 1].kind in "NAMD":
-                first -= 1
-            yield first, h
-
-
-def before_of(s, i):
-    """Whether "of" follows."""
-    return s.joined(i + 1) and s.words[i + 1].form == OF
-
-
 def plural_of(s, i):
     """The plural of a finite verb in the singular, or None."""
     w = s.words[i]
     found = PLURALS.get(lower(s.part(i, i)))
-    if found is None and w.kind == "V" and w.form == THIRD and w.lemma is not None:
-        found = (w.lemma[2] or w.lemma[0]).encode()
-    return found
+    return verb_base(s, i) if found is None and w.kind == "V" and w.form == THIRD else found
 
 
 def verb_of(s, first, head):
@@ -55,12 +39,12 @@ def verb_of(s, first, head):
 
 def objects(s):
     """(byte, words before, words behind, verb or None) for each way to add an object."""
-    for first, h in heads(s):
+    for first, h in phrases(s):
         can, verb = verb_of(s, first, h)
         begin, end = s.words[first].begin, s.words[h].end
-        if can and not before_of(s, h):
+        if can and not measures(s, h):
             yield end, b" and ", b"", verb
-        if not before_of(s, h) and not s.reads(h + 1, b"with"):
+        if not measures(s, h) and not s.reads(h + 1, b"with"):
             yield end, b" with ", b"", None
         if can and not (s.joined(first) and s.words[first - 1].form == OF):
             yield begin, b"", b" and ", verb
@@ -68,7 +52,7 @@ def objects(s):
 
 def lists_of(s, head):
     """Which attributes a noun can have."""
-    if before_of(s, head):
+    if measures(s, head):
         return set() if s.reads(head, b"lots") or s.reads(head, b"lot") else {"SIZE"}
     word = lower(s.part(head, head))
     people = [number for text, group, number in s.phrases if group == "PERSON" and text.encode() == word]
@@ -84,7 +68,7 @@ def attributes(s):
     for text, group, _ in s.phrases:
         if group in LISTS:
             known.setdefault(text.encode(), group)
-    for first, h in heads(s):
+    for first, h in phrases(s):
         possible = lists_of(s, h)
         for i in range(first, h + 1):
             left = s.words[i - 1].kind if s.joined(i) else "-"
@@ -113,7 +97,7 @@ def make(s, param, rng):
     kind = chosen[rng.below(len(chosen))]
     place = places[kind][rng.below(len(places[kind]))]
     lists = {"OBJECT"} if kind == OBJECT else place[1]
-    options = [text.encode() for text, group, number in s.phrases if group in lists and number]
+    options = listed(s, lists)
     word = options[rng.below(len(options))]
     if kind == ATTRIBUTE:
         absent = any(holds(c, word) for c in [s.text, *s.truth])
@@ -122,6 +106,4 @@ def make(s, param, rng):
     edits = [Edit(at, at, before + (b"an " if wants_an(word) else b"a ") + word + behind)]
     if verb is not None:
         edits.append(put(s, verb, verb, plural_of(s, verb)))
-    sense = next(k.sense for k in s.keywords.found if k.bytes == word)
-    absent = any(k.sense == sense and holds(c, k.bytes) for k in s.keywords.found for c in [s.text, *s.truth])
-    return ABSENT if absent else VALID, edits, kind, 0
+    return ABSENT if mentioned(s, word) else VALID, edits, kind, 0

@@ -1,13 +1,14 @@
 """Twin of csrc/negatives/draw.c. Lexicon and keywords are handed in."""
 
-from vlmneg.reference.negatives import add, replace, shuffle, sites, swap
+from vlmneg.reference.negatives import add, negate, replace, shuffle, sites, swap
 from vlmneg.reference.negatives.sentence import ABSENT, EMPTY, REPEAT, SAME, VALID, Sentence, apply
 from vlmneg.reference.philox import Rng
 from vlmneg.reference.text import key
 
 DRAWS = 11
 # name -> function of (sentence, parameters, random sequence) that gives (reason, edits, kind, variants)
-MAKERS = {"swap": swap.make, "replace": replace.make, "shuffle": shuffle.make, "add": add.make}
+MAKERS = {"swap": swap.make, "replace": replace.make, "shuffle": shuffle.make, "add": add.make,
+          "negate": negate.make}
 RAW = {"shuffle"}  # generators whose edits aren't mended
 
 

@@ -105,8 +105,8 @@ def in_case(s, edit, opening):
     if i == len(s.words) and not inserted or not text:
         return text
     first = i < len(s.words) and is_upper(s.part(i, i)[:1])
-    around = inserted and (shouts(s, i - 1) or shouts(s, i + 1)) and (first or i == len(s.words))
-    if shouts(s, i) or around:
+    looks = i == len(s.words) or first and (inserted or len(s.part(i, i)) == 1)
+    if shouts(s, i) or looks and (shouts(s, i - 1) or shouts(s, i + 1)):
         return bytes(c - 32 if 97 <= c <= 122 else c for c in text)
     return capital(text, 0) if first and not inserted else text
 
