@@ -443,3 +443,37 @@ def test_sampler_refusals(bad, match):
     given = {"groups": plain_groups(), "per_group": 2, "fill": 8, "n": 20, "seed": 0, "photos": 5, **bad}
     with pytest.raises(ValueError, match=match):
         vn.gnm.GroupSampler(**given)
+
+
+# ---- the command
+
+def command(*arguments):
+    import argparse
+
+    from vlmneg.gnm import command
+
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.main(parser.parse_args([str(a) for a in arguments]))
+
+
+def test_command(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for i, (picture, _) in enumerate(gnm_run.photographs()):
+        Image.fromarray(picture).save(photos / f"{i}.png")
+    (tmp_path / "captions.json").write_text(json.dumps({
+        "images": [{"id": i, "file_name": f"{i}.png"} for i in range(3)],
+        "annotations": [{"image_id": i, "caption": "A red thing"} for i in range(3)]}))
+    given = photos, "--out", tmp_path / "out", "--standins", "--set", "size=64", "--set", "min_area=1"
+    said = str(command(*given, "--captions", tmp_path / "captions.json", "--limit", 2))
+    assert said.splitlines()[1].split() == ["tags", "2", "2", "0", "0"] and "8 variations" in said
+    said = command(*given).to_dict()                            # no captions: others are written, pictures are known
+    assert said["stages"]["inpaint"]["cached"] == 8 and said["stages"]["inpaint"]["computed"] == 4
+    for bad, match in ((["--set", "sise=3"], "--set takes"), (["--set", "size=x"], "must be a number"),
+                       (["--limit", "0"], "--limit"), (["--instances", "x"], "needs --captions"),
+                       (["--set", "match_codec=1"], "True or False")):
+        with pytest.raises((ValueError, TypeError), match=match):
+            command(*given, *bad)
+    with pytest.raises(ValueError, match="who writes"):
+        command(photos, "--out", tmp_path / "other")

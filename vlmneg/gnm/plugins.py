@@ -76,7 +76,7 @@ class Dropped(Exception):
     """What a plug-in raises, with its reason, where it has no answer and never will: no failure, nothing to repeat."""
 
 
-class Unavailable(Exception):
+class Unavailable(RuntimeError):
     """What a plug-in raises when it cannot work at all, such as a model that is not there: the run stops at once."""
 
 

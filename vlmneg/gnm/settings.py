@@ -56,6 +56,8 @@ class Settings:
         ranges = {"nms_iou": (0, 1), "portrayals": (2, 64), "size": (8, 8192), "feather": (0, 512),
                   "area_threshold": (0, 255), "min_itm": (-np.inf, np.inf), "min_area": (-1, 100), "quality": (1, 100),
                   "max_failures": (0, 1)}
+        if not isinstance(self.match_codec, bool):
+            raise TypeError(f"match_codec must be True or False, got {self.match_codec!r}")
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
             whole = type(type(self).__dataclass_fields__[name].default) is int
