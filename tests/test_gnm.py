@@ -170,6 +170,8 @@ def test_captions_of_a_variation():
     assert vn.gnm.captions_of("a red mat", ["A mat"], "dog", "cat") == ["a red mat and cat"]
     # a rewrite that is one of the photograph's own captions is true of it
     assert vn.gnm.captions_of("a dog", ["A cat"], "dog", "cat") == ["a dog and cat"]
+    long = "very " * 60 + "old dog"
+    assert vn.gnm.captions_of("a dog", [long], "dog", "cat") == ["a cat"]       # nobody reads the 62nd word
     assert vn.gnm.clean('A "big" dog; (red)!') == "a big dog red"
 
 

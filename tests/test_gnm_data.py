@@ -39,10 +39,10 @@ def released(tmp_path):
 def test_released_layout(released, tmp_path):
     records = [record(1), record(1, short="blue cat"), record(1, item="mat", short="old rug"), record(2),
                record(3, itm_score=[1.0, -1.0]), record(4, iva_score=14.0), record(5, save="nowhere.jpg"),
-               record(6, captions=[" "], itm_score=[3])]
+               record(6, captions=[" "], itm_score=[3]), record(7, captions=["a dog"])]
     data = released(records)
     assert len(data) == 4 and data.skipped == {"low match score": 1, "low variation area": 1, "missing image": 1,
-                                               "without caption": 1}
+                                               "without caption": 1, "caption true of the photograph": 1}
     assert data[0].captions == ("a red fox", "a red fox") and data[0].name == "1:dog:red fox"
     assert data[0].negatives == (("variation", "a blue cat"),)
     assert Image.open(data[0].image).size == (24, 16)
@@ -57,7 +57,7 @@ def test_released_layout(released, tmp_path):
     assert 2 in batch.variations
     old = vn.data.gnm(tmp_path / "records.json", tmp_path / "made", tmp_path / "photos", compat="released")
     assert old.groups("image") == old.groups("item") and old.photos[0].captions == ("A dog!", "Grass")
-    assert old[0].captions == ("a red fox", "a red fox")
+    assert len(old) == 5 and old[0].captions == ("a red fox", "a red fox")
     same = data.duplicates([0, 1, 2], [0, 0])
     assert same.tolist() == [[0, 0, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 1, 1], [0, 0, 0, 0, 1], [0, 0, 0, 1, 0]]
     opened = vn.data.open({"annotations": tmp_path / "records.json", "images": tmp_path / "made"})

@@ -127,15 +127,25 @@ def gnm(annotations, images, photographs=None, compat=None, min_itm=0.0, min_are
     """
     if compat not in (None, "released"):
         raise ValueError(f"compat must be None or 'released', got {compat!r}")
+    from vlmneg.gnm.rewriting import clean
+
     for folder in (images, photographs):
         if folder is not None and not os.path.isdir(folder):
             raise FileNotFoundError(f"the folder of pictures does not exist: {folder}")
     skipped = {"low match score": 0, "low variation area": 0, "missing image": 0, "without caption": 0}
+    if compat is None:
+        skipped["caption true of the photograph"] = 0
     kept = []
     for number, entry in enumerate(_entries(annotations)):
         record = _checked_record(entry, f"{annotations}: record {number}")
         path = inside(images, record["save"], annotations)
         captions = [c for c in record["captions"] if c.strip()]
+        if captions and compat is None:
+            true = {says(clean(c)) for c in record["original_captions"]}
+            record["captions"] = [c for c in captions if says(clean(c)) not in true]
+            if not record["captions"]:
+                skipped["caption true of the photograph"] += 1
+                continue
         if not captions:
             skipped["without caption"] += 1
         elif not _mean(record) > min_itm:
@@ -149,14 +159,12 @@ def gnm(annotations, images, photographs=None, compat=None, min_itm=0.0, min_are
     siblings = {}
     for record, _ in kept:
         siblings.setdefault((record["origin_name"], record["item"]), []).append(record)
-    samples = [_sample(i, record, path, siblings) for i, (record, path) in enumerate(kept)]
+    samples = [_sample(i, record, path, siblings, clean) for i, (record, path) in enumerate(kept)]
     return Gnm(checked(samples, skipped, annotations).samples, skipped, [r for r, _ in kept],
-               _photos(kept, images, photographs, compat, annotations), compat)
+               _photos(kept, images, photographs, compat, annotations, clean), compat)
 
 
-def _sample(i, record, path, siblings):
-    from vlmneg.gnm.rewriting import clean
-
+def _sample(i, record, path, siblings, clean):
     captions = tuple(clean(c) for c in record["captions"] if c.strip())
     own = {says(c) for c in captions}
     false = {}
@@ -166,9 +174,7 @@ def _sample(i, record, path, siblings):
     return Sample(path, captions, i, record["name"], i, tuple(("variation", c) for c in false.values()))
 
 
-def _photos(kept, images, photographs, compat, source):
-    from vlmneg.gnm.rewriting import clean
-
+def _photos(kept, images, photographs, compat, source, clean):
     samples, skipped, seen = [], {"missing photograph": 0}, set()
     for record, _ in kept:
         name = record["origin_name"]

@@ -296,14 +296,16 @@ class _Run:
         """(photo, caption, item, short, picture's record, captions, match logits, variation area)."""
         stage, folder = self.stage("score", "matcher"), self.stages["paste"].folder
 
+        opened = functools.lru_cache(maxsize=4)(lambda file: rgb(folder / file))
+
         def match(record, caption):
-            logit = float(self.plugins["matcher"](rgb(folder / record["file"]), caption))
+            logit = float(self.plugins["matcher"](opened(record["file"]), caption))
             if not np.isfinite(logit):
                 raise ValueError(f"the matcher's logit is not finite: {logit}")
             return {"itm": logit}
 
         def area(files):
-            return {"area": scores.variation_area([rgb(folder / f) for f in files], threshold=self.s.area_threshold)}
+            return {"area": scores.variation_area([opened(f) for f in files], threshold=self.s.area_threshold)}
 
         answers = iter(stage.run([
             Unit(f"{p.origin}:{item}:{short}: {caption}",

@@ -270,12 +270,13 @@ def captions_of(tag_caption: str, captions: Sequence[str], item: str, short: str
     >>> captions_of("a red couch", [], "pillow", "green pillow")
     ['a red couch and green pillow']
     """
-    true = {key(c) for c in (tag_caption, *captions)}
+    true = {key(clean(c)) for c in (tag_caption, *captions)}
     seen: set[str] = set()
     kept = []
-    for caption in (tag_caption, *captions):
+    for caption in (tag_caption, *captions):        # compared as training reads them: an edit beyond 50 words is none
         new = rewrite(caption, item, short, **options)
-        if new is not None and judge(key(new), true, seen) == VALID:
-            seen.add(key(new))
+        says = key(clean(new)) if new is not None else ""
+        if new is not None and judge(says, true, seen) == VALID:
+            seen.add(says)
             kept.append(new)
     return kept or [f"{tag_caption.strip().rstrip('.')} and {short}".removeprefix(" and ")]

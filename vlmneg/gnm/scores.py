@@ -47,10 +47,10 @@ def variation_area(pictures: Sequence[Any], *, threshold: float = 10.0) -> float
             raise ValueError("pictures must be uint8 of one shape (H, W, 3), got "
                              f"{', '.join(f'{a.shape} {a.dtype}' for a in arrays)}")
     n = len(arrays)
-    total = np.zeros(arrays[0].shape, np.int64)
-    square = np.zeros(arrays[0].shape, np.int64)
-    for array in arrays:                    # whole numbers: the order of the pictures changes nothing
-        wide = array.astype(np.int64)
+    whole: Any = np.int32 if n <= 128 else np.int64     # exact, so that the order of the pictures changes nothing
+    total, square = np.zeros(arrays[0].shape, whole), np.zeros(arrays[0].shape, whole)
+    for array in arrays:
+        wide = array.astype(whole)
         total += wide
         square += wide * wide
     deviation = np.sqrt(n * square - total * total) / n
