@@ -6,10 +6,11 @@
 
 enum { ADJECTIVES = 1 << VN_CONCEPT_ADJECTIVE, NOUNS = 1 << VN_CONCEPT_NOUN, VERBS = 1 << VN_CONCEPT_VERB };
 
-/* the words [first,last] of the longest keyword that starts at a word; its lines are [begin,end) */
+/* the words [first,last] of the longest keyword that starts at a word; its lines are [begin,end), and from low on
+ * there are those of the word alone */
 typedef struct match {
     int first, last;
-    int64_t begin, end;
+    int64_t low, begin, end;
 } match;
 
 static int
@@ -48,7 +49,7 @@ order(int64_t at, const char *word, int bytes)
 static match
 longest(const vn_sentence *in, int i)
 {
-    match m = {i, -1, 0, 0};
+    match m = {i, -1, 0, 0, 0};
     const char *word = in->text.text + in->word[i].begin;
     int bytes = in->word[i].end - in->word[i].begin;
     int64_t low = 0, high = vn_keywords_size();
@@ -59,6 +60,7 @@ longest(const vn_sentence *in, int i)
         else
             high = middle;
     }
+    m.low = low;
     for (int64_t at = low; at < vn_keywords_size() && order(at, word, bytes) == 0; at++) {
         int last = reads(in, i, vn_keywords_entry(at)->text);
         if (last > m.last)
@@ -250,6 +252,26 @@ unlisted(vn_site *site, const vn_sentence *in, match *m, const around *a, int fr
     site->first = (uint8_t)m->first;
 }
 
+/* "tennis" in "tennis court", which is a keyword too: a site inside another */
+static void
+modifier(vn_sites *s, const vn_sentence *in, const match *m)
+{
+    if (m->last == m->first || in->word[m->first].kind != 'N' || in->word[m->first + 1].kind != 'N')
+        return;
+    for (int64_t at = m->low; at < m->begin; at++) {
+        const vn_keyword *k = vn_keywords_entry(at);
+        if (k->group < VN_KIND_OF_SPORT_GROUP || k->group > VN_KIND_OF_TREE_GROUP ||
+            reads(in, m->first, k->text) != m->first)
+            continue;
+        vn_site *site = &s->site[s->count++];
+        memset(site, 0, sizeof *site);
+        site->first = site->last = (uint8_t)m->first;
+        site->readings = 1;
+        site->reading[0] = (vn_reading){1 << VN_CONCEPT_ATTRIBUTE | ADJECTIVES, k->sense, k->group, k->group, VN_BASE};
+        return;
+    }
+}
+
 void
 vn_sites_find(vn_sites *s, const vn_sentence *in)
 {
@@ -265,6 +287,7 @@ vn_sites_find(vn_sites *s, const vn_sentence *in)
         int fixed = 0;
         m.last = VN_MAX(m.last, i);
         around a = look(in, &m);
+        modifier(s, in, &m);
         vn_site *site = &s->site[s->count];
         memset(site, 0, sizeof *site);
         site->first = (uint8_t)i, site->last = (uint8_t)m.last;

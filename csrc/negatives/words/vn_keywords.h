@@ -58,7 +58,7 @@ typedef struct vn_reading {
     uint8_t group, home, form;
 } vn_reading;
 
-enum { VN_READINGS = 5, VN_SITES = 2 * VN_MAX_WORDS, VN_SENSES = 2048 };
+enum { VN_READINGS = 5, VN_SITES = 3 * VN_MAX_WORDS, VN_SENSES = 2048 };
 
 /* words [first,last] can be replaced; grow: they are "a" and a noun, and what is put in is a number: "two dogs" */
 typedef struct vn_site {
@@ -72,7 +72,7 @@ typedef struct vn_sites {
     uint64_t present[VN_SENSES / 64]; /* a bit a sense that the caption mentions */
 } vn_sites;
 
-/* sites.c: from left to right, the longest first; none but a grown one inside another */
+/* sites.c: from left to right, the longest first */
 void vn_sites_find(vn_sites *sites, const vn_sentence *in);
 
 #endif

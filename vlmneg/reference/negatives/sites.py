@@ -187,12 +187,12 @@ def grow(s, i):
 
 
 def longest(s, i, tables):
-    """Last word and lines of the longest keyword that starts at word i."""
+    """Last word and lines of the longest keyword that starts at word i, and the lines of the word alone."""
     begin, ends = s.words[i].begin, {w.end: j for j, w in enumerate(s.words)}
     hits = [(ends[begin + len(k.bytes)], k) for k in tables.by_first.get(lower(s.part(i, i)), ())
             if begin + len(k.bytes) in ends and lower(s.text[begin:begin + len(k.bytes)]) == k.bytes]
     last = max((h[0] for h in hits), default=None)
-    return last, [k for end, k in hits if end == last]
+    return last, [k for end, k in hits if end == last], [k for end, k in hits if end == i]
 
 
 def unlisted(s, a, start):
@@ -215,8 +215,11 @@ def find(s, tables):
         i += 1
         if kind in "DXUCT":
             continue
-        last, lines = longest(s, first, tables)
+        last, lines, alone = longest(s, first, tables)
         a = Around(s, first, first if last is None else last)
+        if a.last > first and kind == "N" and s.kind(first + 1) == "N":
+            of = [k for k in alone if k.group.startswith("KIND_OF_")][:1]
+            sites += [Site(first, first, [Reading({ATTRIBUTE, ADJECTIVE}, k.sense, k.group, k.group, BASE)]) for k in of]
         present |= {k.sense for k in lines}
         used = [k for k in lines if meant(s, a, k) and not (
             len(lines) > 1 and k.group == ("FOOD" if a.right in "NA" else "COLORS"))]
