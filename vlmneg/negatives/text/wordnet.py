@@ -10,7 +10,7 @@ from vlmneg.negatives.rules import ABSENT, EMPTY, VALID, judge, key
 from vlmneg.negatives.text.choice import bits
 from vlmneg.negatives.text.lexicons import lexicon_of
 from vlmneg.negatives.text.pool import order, truths
-from vlmneg.negatives.text.writing import CLASSES, inflected, is_base, listed, rewritten, said, stands_alone, words_of
+from vlmneg.negatives.text.writing import CLASSES, has_form, inflected, listed, rewritten, said, stands_alone, words_of
 
 STREAM_WORDNET = 67   # reserved in csrc/vn_registry.def
 TRIES = 11            # replacements of a word, and words of a caption, that a slot tries
@@ -89,16 +89,17 @@ class wordnet(Negatives):
         caption, seed, row = request.captions[i], request.seed, int(request.rows[i])
         marked = "<mask>" in caption or "###" in caption
         words = [w for w in words if w.kind in self._kinds and not marked and stands_alone(caption, w) and
-                 is_base(caption, w)]
+                 has_form(caption, w)]
         true, seen, told = truths(request, i), set(map(key, taken)), said(request, i) if words else ()
         text, kind, code = [""] * self.k, [""] * self.k, [EMPTY] * self.k
         for slot in range(self.k):
             number = first + slot
             for turn, word in enumerate(order(words, seed, row, number, STREAM_WORDNET)[:TRIES]):
                 kind[slot] = f"{self.name}_{self._kinds[word.kind]}"
-                old = listed(word.lemma, caption[word.start:word.stop])
-                for new in self._drawn(old, word.kind, seed, row, (number << 16) + (turn + 1 << 10)):
-                    form = inflected(new, word.kind, word.form)
+                old = caption[word.start:word.stop]
+                draw = (number << 16) + (turn + 1 << 10)  # behind those that order words
+                for new in self._drawn(listed(word.lemma, old), word.kind, seed, row, draw):
+                    form = inflected(new, word, old)
                     text[slot] = rewritten(caption, word, form)
                     says = key(text[slot])
                     mentioned = word.kind == "N" and not told.isdisjoint((new, form))

@@ -4,6 +4,7 @@ import functools
 from typing import NamedTuple
 
 from vlmneg import _core
+from vlmneg.negatives import forms
 
 # vn_form of csrc/text/vn_text.h
 BASE, PLURAL, EITHER, THIRD, ING, PAST = range(6)
@@ -101,16 +102,15 @@ def rewritten(caption, word, new):
     return _core.text_apply(caption, ((begin, end, new),))
 
 
-def inflected(lemma, kind, form):
-    """A noun or verb in another form, by the rules of regular words.
+def inflected(lemma, word, old):
+    """A noun or verb in the form of the word that it replaces.
 
     Parameters
     ----------
     lemma : str
-    kind : str
-        Class letter.
-    form : int
-        As of a Word.
+    word : Word
+    old : str
+        As it stands in the caption.
 
     Returns
     -------
@@ -118,18 +118,17 @@ def inflected(lemma, kind, form):
 
     Examples
     --------
-    >>> inflected("pony", "N", PLURAL), inflected("ride", "V", ING), inflected("cross", "V", THIRD)
-    ('ponies', 'riding', 'crosses')
+    >>> caption = "three cats running"
+    >>> _, cats, running = tagged([caption])[0]
+    >>> inflected("pony", cats, "cats"), inflected("ride", running, "running")
+    ('ponies', 'riding')
     """
-    ending = {("N", PLURAL): "s", ("V", THIRD): "s", ("V", ING): "ing", ("V", PAST): "ed"}.get((kind, form), "")
-    if not ending:
+    if word.kind == "N":
+        return forms.plural(lemma) if word.form == PLURAL else lemma
+    if word.kind != "V" or word.form not in (THIRD, ING, PAST):
         return lemma
-    soft = lemma.endswith("y") and lemma[-2:-1] not in "aeiou"
-    if ending == "s":
-        return lemma[:-1] + "ies" if soft else lemma + ("es" if lemma.endswith(("s", "x", "z", "ch", "sh")) else "s")
-    if ending == "ed" and soft:
-        return lemma[:-1] + "ied"
-    return (lemma[:-1] if lemma.endswith("e") and not lemma.endswith(("ee", "oe", "ye")) else lemma) + ending
+    past = "participle" if forms.verb_form(old.lower(), "participle") == old.lower() else "past"
+    return forms.verb_form(lemma, {THIRD: "third", ING: "ing", PAST: past}[word.form])
 
 
 @functools.lru_cache(1)
@@ -142,10 +141,10 @@ def listed(lemma, word):
     return _lexicon()[lemma][0] if lemma >= 0 else word.lower()
 
 
-def is_base(caption, word):
-    """Whether an adjective or adverb is no comparative or the like: those have no form to put another word into."""
+def has_form(caption, word):
+    """Whether another word can be put into the word's form: not of "sheep", one or many, nor of "bigger"."""
     old = caption[word.start:word.stop].lower()
-    return word.kind not in "AR" or listed(word.lemma, old) == old
+    return word.form != EITHER and (word.kind not in "AR" or listed(word.lemma, old) == old)
 
 
 def said(request, i):
