@@ -1,17 +1,8 @@
-/* Where a caption has words that can be replaced: keywords whose neighbours leave them the sense they are listed for,
- * other nouns, verbs and adjectives, and "a" before a noun, which can become a number. */
-#include "vn_keywords.h"
+/* Where a caption has words that can be replaced: keywords, other nouns, verbs and adjectives, and "a" before a noun,
+ * which can become a number. */
+#include "vn_readings.h"
 
 #include <string.h>
-
-enum { ADJECTIVES = 1 << VN_CONCEPT_ADJECTIVE, NOUNS = 1 << VN_CONCEPT_NOUN, VERBS = 1 << VN_CONCEPT_VERB };
-
-/* the words [first,last] of the longest keyword that starts at a word; its lines are [begin,end), and from low on
- * there are those of the word alone */
-typedef struct match {
-    int first, last;
-    int64_t low, begin, end;
-} match;
 
 static int
 lower(char c)
@@ -46,10 +37,10 @@ order(int64_t at, const char *word, int bytes)
     return text[bytes] != 0 && text[bytes] != ' ';
 }
 
-static match
+static vn_match
 longest(const vn_sentence *in, int i)
 {
-    match m = {i, -1, 0, 0, 0};
+    vn_match m = {i, -1, 0, 0, 0};
     const char *word = in->text.text + in->word[i].begin;
     int bytes = in->word[i].end - in->word[i].begin;
     int64_t low = 0, high = vn_keywords_size();
@@ -69,139 +60,6 @@ longest(const vn_sentence *in, int i)
             m.end = at + 1;
     }
     return m;
-}
-
-/* The noun that "short" describes is one that is tall otherwise: to the right in its phrase, else to the left. */
-static int
-upright(const vn_sentence *in, int i)
-{
-    int noun = -1;
-    for (int j = i + 1; vn_sentence_joined(in, j) && vn_word_is(in->word[j].kind, "AN"); j++)
-        if (in->word[j].kind == 'N')
-            noun = j;
-    for (int j = i - 1; j >= 0 && noun < 0; j--)
-        if (in->word[j].kind == 'N')
-            noun = j;
-    return noun >= 0 && vn_lexicon_has(in->word[noun].lemma, 'h');
-}
-
-/* What a reading may look at: the classes of the last word and of its joined neighbours, 0 for none. */
-typedef struct around {
-    int kind, form, left, left_form, right;
-} around;
-
-static int
-means_place(const vn_sentence *in, const match *m, int group, const around *a)
-{
-    switch (group) {
-    case VN_LEFT_GROUP: return a->right == 'N' || (vn_word_is(a->left, "DPA") && !vn_word_is(a->right, "PR"));
-    case VN_TOP_GROUP: return vn_word_is(a->left, "DP") && a->kind != 'R';
-    case VN_UPPER_GROUP: return a->kind == 'A';
-    case VN_NEAR_GROUP: return m->last > m->first || a->kind == 'P';
-    case VN_ABOVE_GROUP: return a->kind == 'P' && a->right != 'M' && !vn_sentence_reads(in, m->first - 1, "all");
-    case VN_FRONT_GROUP: return !vn_sentence_reads(in, m->first - 1, "from");
-    case VN_TO_WITH_GROUP:
-    case VN_TO_TO_GROUP:
-    case VN_TO_BY_GROUP:
-    case VN_TO_FOR_GROUP: return a->kind == 'P' && !(a->left == 'V' && a->left_form == VN_PAST);
-    }
-    return m->last > m->first || a->kind == 'P';
-}
-
-static int
-means_quality(const vn_sentence *in, const match *m, int group, const around *a)
-{
-    int verb = a->kind == 'V' && (group == VN_STANDING_GROUP || group == VN_PARKED_GROUP ||
-                                  (a->form == VN_PAST && a->right != 'P'));
-    if (vn_sentence_reads(in, m->last + 1, "than"))
-        return 0;
-    switch (vn_groups_entry(group)->concept) {
-    case VN_CONCEPT_SIZE:
-        if ((group >= VN_TALL_GROUP && group <= VN_TALL_EST_GROUP) ||
-            (group >= VN_LONG_GROUP && group <= VN_LONG_EST_GROUP))
-            if (vn_sentence_reads(in, m->last, "short") || vn_sentence_reads(in, m->last, "shorter") ||
-                vn_sentence_reads(in, m->last, "shortest"))
-                if (upright(in, m->last) != (group <= VN_TALL_EST_GROUP))
-                    return 0;
-        return a->kind == 'A' && !vn_sentence_reads(in, m->last + 1, "bit");
-    case VN_CONCEPT_STATE: return a->kind == 'A' || verb;
-    case VN_CONCEPT_COLOR: return a->kind != 'V';
-    default: return a->kind == 'A' || (a->kind == 'N' && a->right == 'N');
-    }
-}
-
-/* Whether the neighbours say that the keyword has the sense of this line. */
-static int
-meant(const vn_sentence *in, const match *m, const vn_keyword *k, const around *a)
-{
-    switch (vn_groups_entry(k->group)->concept) {
-    case VN_CONCEPT_OBJECT:
-    case VN_CONCEPT_NOUN: return a->kind == 'N' && a->right != 'N';
-    case VN_CONCEPT_ACTION:
-        return a->kind == 'V' && k->form == a->form &&
-               (k->group != VN_LOOK_GROUP || vn_sentence_reads(in, m->last + 1, "at")) &&
-               (k->group != VN_HOLD_GROUP || k->form == VN_PAST || vn_word_is(a->right, "DAMNU"));
-    case VN_CONCEPT_NUMBER: return a->kind == 'M' && (k->group == VN_NUMBERS_GROUP || vn_word_is(a->right, "NA"));
-    case VN_CONCEPT_LOCATION:
-    case VN_CONCEPT_RELATION: return means_place(in, m, k->group, a);
-    case VN_CONCEPT_FIXED: return 1;
-    }
-    return means_quality(in, m, k->group, a);
-}
-
-/* 1 when a determiner or number stands before the nouns and adjectives that end at word i */
-static int
-determined(const vn_sentence *in, int i)
-{
-    while (vn_sentence_joined(in, i)) {
-        i--;
-        if (!vn_word_is(in->word[i].kind, "AN"))
-            return vn_word_is(in->word[i].kind, "DM");
-    }
-    return 0;
-}
-
-/* The reading of a word whose group, if it has one, puts nothing in its place. */
-static vn_reading
-stand_in(const vn_sentence *in, const match *m, int home, int instead, const around *a)
-{
-    vn_reading r = {0, 0, (uint8_t)instead, (uint8_t)home, VN_BASE};
-    if (a->kind == 'N') {
-        r.concepts = NOUNS, r.form = a->form == VN_PLURAL ? VN_PLURAL : VN_BASE;
-        if (r.group == VN_ANY_NOUN_GROUP && r.form == VN_BASE && !determined(in, m->first))
-            r.group = VN_ANY_MASS_GROUP;
-    }
-    else if (a->kind == 'V') {
-        r.concepts = VERBS, r.form = (uint8_t)a->form;
-        r.group = a->form == VN_PAST ? VN_ANY_PASSIVE_GROUP
-                  : vn_word_is(a->right, "DANMU") ? VN_ANY_VERB_GROUP : VN_ANY_DOING_GROUP;
-    }
-    else if (a->kind == 'A' && !vn_sentence_reads(in, m->last + 1, "than"))
-        r.concepts = ADJECTIVES, r.group = VN_ANY_ADJECTIVE_GROUP;
-    return r;
-}
-
-static vn_reading
-read_line(const vn_sentence *in, const match *m, const vn_keyword *k, const around *a)
-{
-    static const uint16_t wider[] = {
-        [VN_CONCEPT_COLOR] = ADJECTIVES,     [VN_CONCEPT_SIZE] = ADJECTIVES, [VN_CONCEPT_MATERIAL] = ADJECTIVES,
-        [VN_CONCEPT_STATE] = ADJECTIVES,     [VN_CONCEPT_OBJECT] = NOUNS,    [VN_CONCEPT_ACTION] = VERBS,
-        [VN_CONCEPT_ATTRIBUTE] = ADJECTIVES, [VN_CONCEPT_LOCATION] = 1 << VN_CONCEPT_RELATION,
-        [VN_CONCEPT_FIXED] = 0,
-    };
-    const vn_group *g = vn_groups_entry(k->group);
-    int form = k->form == VN_EITHER ? a->form : k->form, begin, end;
-    vn_puts_of(k->group, form, &begin, &end);
-    vn_reading r = {(uint16_t)(1 << g->concept | wider[g->concept]), k->sense, k->group, k->group, (uint8_t)form};
-    if (k->sense == 0 || begin == end) {
-        uint16_t own = r.concepts;
-        r = stand_in(in, m, k->group, g->instead, a);
-        r.concepts = g->concept == VN_CONCEPT_OBJECT ? own : r.concepts;
-    }
-    if (a->kind == 'V')
-        r.concepts &= (uint16_t)~ADJECTIVES;
-    return r;
 }
 
 /* "a dog" can become "two dogs" where nothing else has to agree with it. */
@@ -228,33 +86,22 @@ grow(vn_sites *s, const vn_sentence *in, int i)
     s->count++;
 }
 
-static around
-look(const vn_sentence *in, const match *m)
-{
-    around a = {in->word[m->last].kind, in->word[m->last].form, 0, 0, 0};
-    if (vn_sentence_joined(in, m->first))
-        a.left = in->word[m->first - 1].kind, a.left_form = in->word[m->first - 1].form;
-    if (vn_sentence_joined(in, m->last + 1))
-        a.right = in->word[m->last + 1].kind;
-    return a;
-}
-
 /* A word that no list has, or not in this sense; nouns before a noun go with it. */
 static void
-unlisted(vn_site *site, const vn_sentence *in, match *m, const around *a, int from)
+unlisted(vn_site *site, const vn_sentence *in, vn_match *m, const vn_near *a, int from)
 {
     if (!vn_word_is(a->kind, "NVA") || (a->kind == 'N' && a->right == 'N') ||
         (vn_sentence_joined(in, m->last + 1) && in->word[m->last + 1].form == VN_OF))
         return;
     while (a->kind == 'N' && m->first > from && vn_sentence_joined(in, m->first) && in->word[m->first - 1].kind == 'N')
         m->first--;
-    site->reading[site->readings++] = stand_in(in, m, VN_GROUPS_GROUP, VN_ANY_NOUN_GROUP, a);
+    site->reading[site->readings++] = vn_reading_stand_in(in, m, VN_GROUPS_GROUP, VN_ANY_NOUN_GROUP, a);
     site->first = (uint8_t)m->first;
 }
 
 /* "tennis" in "tennis court", which is a keyword too: a site inside another */
 static void
-modifier(vn_sites *s, const vn_sentence *in, const match *m)
+modifier(vn_sites *s, const vn_sentence *in, const vn_match *m)
 {
     if (m->last == m->first || in->word[m->first].kind != 'N' || in->word[m->first + 1].kind != 'N')
         return;
@@ -267,7 +114,8 @@ modifier(vn_sites *s, const vn_sentence *in, const match *m)
         memset(site, 0, sizeof *site);
         site->first = site->last = (uint8_t)m->first;
         site->readings = 1;
-        site->reading[0] = (vn_reading){1 << VN_CONCEPT_ATTRIBUTE | ADJECTIVES, k->sense, k->group, k->group, VN_BASE};
+        site->reading[0] = (vn_reading){1 << VN_CONCEPT_ATTRIBUTE | 1 << VN_CONCEPT_ADJECTIVE, k->sense, k->group,
+                                        k->group, VN_BASE};
         return;
     }
 }
@@ -283,10 +131,10 @@ vn_sites_find(vn_sites *s, const vn_sentence *in)
             grow(s, in, i);
         if (vn_word_is(in->word[i].kind, "DXUCT")) /* no keyword starts with one of these */
             continue;
-        match m = longest(in, i);
+        vn_match m = longest(in, i);
         int fixed = 0;
         m.last = VN_MAX(m.last, i);
-        around a = look(in, &m);
+        vn_near a = vn_near_match(in, &m);
         modifier(s, in, &m);
         vn_site *site = &s->site[s->count];
         memset(site, 0, sizeof *site);
@@ -294,12 +142,12 @@ vn_sites_find(vn_sites *s, const vn_sentence *in)
         for (int64_t at = m.begin; at < m.end; at++) {
             const vn_keyword *k = vn_keywords_entry(at);
             s->present[k->sense / 64] |= 1ull << k->sense % 64;
-            if (site->readings == VN_READINGS || !meant(in, &m, k, &a) ||
+            if (site->readings == VN_SITE_READINGS || !vn_keyword_meant(in, &m, k, &a) ||
                 (k->group == VN_COLORS_GROUP && m.end - m.begin > 1 && !vn_word_is(a.right, "NA")) ||
                 (k->group == VN_FOOD_GROUP && m.end - m.begin > 1 && vn_word_is(a.right, "NA"))) /* orange */
                 continue;
             fixed |= vn_groups_entry(k->group)->concept == VN_CONCEPT_FIXED;
-            site->reading[site->readings++] = read_line(in, &m, k, &a);
+            site->reading[site->readings++] = vn_reading_of(in, &m, k, &a);
         }
         if (site->readings == 0 && m.first == m.last)
             unlisted(site, in, &m, &a, from);

@@ -58,12 +58,12 @@ typedef struct vn_reading {
     uint8_t group, home, form;
 } vn_reading;
 
-enum { VN_READINGS = 5, VN_SITES = 3 * VN_MAX_WORDS, VN_SENSES = 2048 };
+enum { VN_SITE_READINGS = 5, VN_SITES = 3 * VN_MAX_WORDS, VN_SENSES = 2048 };
 
 /* words [first,last] can be replaced; grow: they are "a" and a noun, and what is put in is a number: "two dogs" */
 typedef struct vn_site {
     uint8_t first, last, readings, grow;
-    vn_reading reading[VN_READINGS];
+    vn_reading reading[VN_SITE_READINGS];
 } vn_site;
 
 typedef struct vn_sites {

@@ -218,8 +218,9 @@ def find(s, tables):
         last, lines, alone = longest(s, first, tables)
         a = Around(s, first, first if last is None else last)
         if a.last > first and kind == "N" and s.kind(first + 1) == "N":
-            of = [k for k in alone if k.group.startswith("KIND_OF_")][:1]
-            sites += [Site(first, first, [Reading({ATTRIBUTE, ADJECTIVE}, k.sense, k.group, k.group, BASE)]) for k in of]
+            kinds = [k for k in alone if k.group.startswith("KIND_OF_")][:1]
+            sites += [Site(first, first, [Reading({ATTRIBUTE, ADJECTIVE}, k.sense, k.group, k.group, BASE)])
+                      for k in kinds]
         present |= {k.sense for k in lines}
         used = [k for k in lines if meant(s, a, k) and not (
             len(lines) > 1 and k.group == ("FOOD" if a.right in "NA" else "COLORS"))]
