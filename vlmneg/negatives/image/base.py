@@ -5,13 +5,38 @@ import functools
 import itertools
 import zlib
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from vlmneg import images as pictures
 from vlmneg.negatives.base import MAX_K, Mix, _by_row, _integer, _strings
 from vlmneg.negatives.image import drawing
+from vlmneg.negatives.image.captions import say
 from vlmneg.negatives.image.drawing import REASONS, VALID, Drawn, Request
+
+
+class Quadruple(NamedTuple):
+    """Two pictures and two captions: each caption is true of its own picture alone.
+
+    Parameters
+    ----------
+    image_0, image_1 : ndarray of shape (H, W, 3), uint8
+        The source and the edited picture.
+    caption_0, caption_1 : str
+        What is true of each.
+    kind : str
+        The edit.
+    row : int
+        The source's place in the batch.
+    """
+
+    image_0: np.ndarray
+    caption_0: str
+    image_1: np.ndarray
+    caption_1: str
+    kind: str
+    row: int
 
 
 @dataclass
@@ -33,11 +58,14 @@ class ImageResult:
     edits : list of N lists of K dict
         What was done: numbers and names such as `object`, its place among the row's objects. Empty where not valid.
     caption : list of N lists of K (str or None)
-        What is true of the edited picture, where a caption of the source could be changed likewise.
+        What is true of the edited picture and false of the source, where the objects are named and a caption of the
+        source could be changed likewise; see `quadruples`.
+    source : list of N lists of K (str or None)
+        That caption of the source, which is false of the edited picture.
     images : list of N ndarray of shape (H, W, 3), uint8
         What the negatives were made from.
     captions : list of N str, optional
-        Their captions.
+        Their captions, of each picture the first.
     """
 
     image: list
@@ -47,6 +75,7 @@ class ImageResult:
     region: list = field(repr=False)
     edits: list
     caption: list
+    source: list = field(repr=False)
     images: list = field(repr=False)
     captions: list | None = field(default=None, repr=False)
 
@@ -63,6 +92,33 @@ class ImageResult:
                 says = f"({self.reason[i][j]})" if self.reason[i][j] else self.caption[i][j] or self.edits[i][j]
                 lines.append(f"    {self.kind[i][j]}: {says}")
         return "\n".join(lines)
+
+    def quadruples(self):
+        """Pairs of pictures and captions of which each caption is true of its own picture alone.
+
+        They have the form of Winoground. Slots that aren't valid or have no caption are left out.
+
+        Returns
+        -------
+        list of Quadruple
+
+        References
+        ----------
+        Thrush et al., Winoground: probing vision and language models for visio-linguistic compositionality. CVPR 2022,
+        arXiv:2204.03162.
+
+        Examples
+        --------
+        >>> import vlmneg as vn
+        >>> scene = vn.data.scenes(10)[6]
+        >>> made = vn.negatives.image.swap()([scene.image], objects=[scene.objects], captions=[scene.captions])
+        >>> found = made.quadruples()[0]
+        >>> found.kind, found.caption_0, found.caption_1
+        ('swap', 'a blue square above a brown triangle', 'a blue square below a brown triangle')
+        """
+        return [Quadruple(self.images[i], old, self.image[i][k], new, self.kind[i][k], i)
+                for i, row in enumerate(self.caption) for k, (new, old) in
+                enumerate(zip(row, self.source[i], strict=True)) if new is not None]
 
     def _repr_html_(self):
         from vlmneg.negatives.image import sheet
@@ -283,8 +339,9 @@ class ImageNegatives:
         objects : list of N, optional
             What is in each picture: `vlmneg.data.Objects`, or a list of masks of shape (H, W), other than 0 inside;
             None for a picture without.
-        captions : list of N str, optional
-            True captions.
+        captions : list of N, optional
+            What is true of each picture: a str or a list of str. Where `objects` have names, each edit is paired with
+            the first caption that says what was edited, and with what becomes of it; None where that isn't clear.
         others : list of N, optional
             A second picture for each, for edits that paste: a picture, or (picture, objects); None where there is none.
 
@@ -303,9 +360,10 @@ class ImageNegatives:
             made = made.beside(draw(request, made.taken(), made.code.shape[1]))
         for i, k in np.argwhere(made.code != VALID).tolist():
             made.kind[i][k] = self.kinds[k]
+        source, caption = _captions(made, request)
         return ImageResult(made.image, (made.code == VALID).astype(np.uint8), made.kind,
-                           np.array(REASONS, object)[made.code].tolist(), made.region, made.edits,
-                           [[None] * self.k for _ in request.images], request.images, request.captions)
+                           np.array(REASONS, object)[made.code].tolist(), made.region, made.edits, caption, source,
+                           request.images, request.captions and [c[0] for c in request.captions])
 
     def _steps(self):
         """What draws the slots, in order; adjacent parts that the C core makes are one call."""
@@ -327,7 +385,10 @@ class ImageNegatives:
         n = len(sources)
         named = [None] * n if objects is None else list(_by_row(objects, "objects", n))
         if captions is not None:
-            captions = list(_by_row(_strings(captions, "captions"), "captions", n))
+            captions = [_strings([c] if isinstance(c, str) else c, f"captions[{i}]")
+                        for i, c in enumerate(_by_row(captions, "captions", n))]
+            if not all(captions):
+                raise ValueError("captions must hold at least one caption a picture")
         pairs = [_pair(o) for o in _by_row(others, "others", n)] if others is not None else [(None, None)] * n
         seconds = [None if p is None else _picture(p, f"others[{i}]") for i, (p, _) in enumerate(pairs)]
         masks = tuple(_objects(o, p, f"objects[{i}]") for i, (o, p) in enumerate(zip(named, sources, strict=True)))
@@ -335,6 +396,15 @@ class ImageNegatives:
                             for i, ((_, o), p) in enumerate(zip(pairs, seconds, strict=True)))
         return Request(sources, masks, tuple(seconds), other_masks, captions, seed, _rows(sources, visit, ids), named,
                        [o for _, o in pairs])
+
+
+def _captions(made, request):
+    """What captions were and become, None where that isn't clear: two lists of N lists of K."""
+    pairs = [[None] * len(row) for row in made.kind]
+    for i, k in np.argwhere(made.code == VALID).tolist() if request.captions else ():
+        pairs[i][k] = say(made.kind[i][k], made.edits[i][k], request.captions[i], request.named[i],
+                          request.other_named[i])
+    return tuple([[pair and pair[at] for pair in row] for row in pairs] for at in (0, 1))
 
 
 def _pair(other):

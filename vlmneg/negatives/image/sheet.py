@@ -148,7 +148,8 @@ def html_of(result: Any, n: int = 4, seed: int = 0, side: int = 176) -> str:
     for i in rows_of(result, n, seed):
         cells = []
         for x, (image, (says, text)) in enumerate(zip(*_row(result, i, side), strict=True)):
-            words = show.changed_words(result.captions[i], text) if x and text and result.captions else [(text, False)]
+            old = x and (result.source[i][x - 1] or (result.captions and result.captions[i]))
+            words = show.changed_words(old, text) if old and text else [(text, False)]
             body = " ".join(f"<mark>{html.escape(w)}</mark>" if new else html.escape(w) for w, new in words)
             cells.append(f'<td style="{cell};max-width:{side}px">{report.picture(_jpeg(image), says)}'
                          f'<span style="color:{show.SOFT}">{html.escape(says)}</span><br>{body}</td>')
@@ -162,7 +163,7 @@ def _row(result: Any, i: int, side: int) -> tuple[list[Image.Image], list[tuple[
     """Pictures of a row, and below each what was done and its caption."""
     k = range(result.valid.shape[1])
     pictures = [outlined(result.images[i], None, side)]
-    texts = [("source", result.captions[i] if result.captions else "")]
+    texts = [("source", next(filter(None, result.source[i]), result.captions[i] if result.captions else ""))]
     pictures += [outlined(result.image[i][j], result.region[i][j], side) for j in k]
     return pictures, texts + [(label(result, i, j), result.caption[i][j] or "") for j in k]
 
