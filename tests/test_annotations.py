@@ -444,6 +444,7 @@ RULES = {
     "people lean on a fence": "NVPDN",
     "the remote control next to a round metal table": "DANPPDANN",
     "an orange cat and a red orange": "DANCDAN",
+    "the orange and brown cat has an orange and a banana": "DACANVDNCDN",
     "two sheep walk to a barn to eat": "MNVPDNTV",
     "a walk-in closet in a two-story house with a t-shirt": "DANPDANPDN",
     "it's raining on the dog's toys": "UVPDDN",
@@ -456,6 +457,19 @@ RULES = {
 def test_rules(caption):
     assert "".join(k for _, k in annotate([caption]).read(caption)) == RULES[caption]
     assert taggers.Lexicon.version == "1"
+
+
+def test_negatives_from_annotations(shared):
+    """Those of the built-in tagger change nothing; another tagger's give other negatives, valid ones."""
+    captions = real_captions(shared)[:400]
+    mix = vn.negatives.text.swap(k=2) + vn.negatives.text.replace(k=2)
+    plain = mix(captions)
+    assert mix(captions, annotations=annotate(captions[::-1])).text == plain.text
+    verbs = Fixed(*([(0, len(c), "VERB")] for c in dict.fromkeys(captions)))
+    made = mix(captions, annotations=annotate(captions, verbs))
+    kinds = {kind for row, valid in zip(made.kind, made.valid, strict=True)
+             for kind, v in zip(row, valid, strict=True) if v}
+    assert kinds & {"swap_verb"} and not kinds & {"swap_noun", "swap_adjective", "replace_object"}
 
 
 @textblob

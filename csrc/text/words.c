@@ -140,6 +140,8 @@ decide(vn_word *word, int i, int words, const vn_guess *g, int fixed, int *verb_
         a.right = g[1].kinds[0];
         a.right_noun = a.right == 'N' || a.right == 'A' ||
                        (strchr(g[1].kinds, 'N') != NULL && a.right != 'P' && a.right != 'V');
+        if (g->kinds[0] == 'A' && g[1].other == VN_MUTUAL && vn_words_joined(text, word, words, i + 2))
+            a.right_noun = g[2].kinds[0] == 'A'; /* an orange and brown cat */
     }
     int kind = fixed ? g->kinds[0] : vn_word_choose(g, &a);
     if (kind == 'T' && a.right != 'V')

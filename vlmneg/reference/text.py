@@ -230,6 +230,8 @@ def tag(text, lexicon, tags=()):
         if joined(text, words, i + 1):
             right = guesses[i + 1].kinds[0]
             right_noun = right in "NA" or "N" in guesses[i + 1].kinds and right not in "PV"
+            if g.kinds[0] == "A" and guesses[i + 1].other == MUTUAL and joined(text, words, i + 2):
+                right_noun = guesses[i + 2].kinds[0] == "A"
         kind = g.kinds[0] if fixed[i] else choose(g, left, left_form, right, right_noun, verb_seen)
         if kind == "T" and right != "V":
             kind = "P"
