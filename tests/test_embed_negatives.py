@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import vlmneg as vn
-from vlmneg import _core, losses
+from vlmneg import _core, losses, show
 from vlmneg.negatives import embed
 from vlmneg.reference import embed_negatives as twin
 from vlmneg.reference import losses as losses_twin
@@ -587,3 +587,13 @@ def test_recipes_name_embedding_negatives():
     made = vn.negatives.recipe([{"name": "text.swap", "k": 2}, {"name": "embed.shift", "factor": 0.5}])
     assert made.made == embed.shift(factor=0.5) and made.k == 2
     assert vn.negatives.recipe([{"name": "embed.gaussian", "k": 3}]) == embed.gaussian(k=3)
+
+
+def test_plane_has_one_scale():
+    """A square stays a square, whatever the picture's shape; arrows and empty groups are taken."""
+    square = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], float)
+    picture = show.plane({"one": square, "none": np.zeros((0, 2))}, [(square[0], square[3])], width=500, height=300)
+    drawn = np.asarray(picture)[70:] == np.array([0x87, 0x93, 0xA1])
+    y, x = np.nonzero(drawn.all(2))
+    assert picture.size == (500, 300) and abs(np.ptp(x) - np.ptp(y)) <= 2 and np.ptp(x) > 150
+    assert show.plane({"same": np.zeros((2, 2))}).size == (640, 420) and show.plane({}).size == (640, 420)

@@ -242,6 +242,49 @@ def curves(series: Mapping[str, Sequence[tuple[float, float]]], *, title: str = 
     return canvas
 
 
+def plane(points: Mapping[str, Any], arrows: Sequence[tuple[Any, Any]] = (), *, title: str = "", width: int = 640,
+          height: int = 420) -> Image.Image:
+    """Points of a plane and arrows between some, as of embeddings that were projected; both axes have one scale.
+
+    Parameters
+    ----------
+    points : mapping of str to ndarray of shape (N, 2)
+        By name of the group; at most four groups.
+    arrows : sequence of (start, end), each of 2 numbers
+    title : str
+    width, height : int
+        In pixels.
+
+    Returns
+    -------
+    PIL image
+    """
+    canvas = Image.new("RGB", (width, height), PAPER)
+    draw = ImageDraw.Draw(canvas)
+    groups = {name: np.asarray(rows, float).reshape(-1, 2) for name, rows in points.items()}
+    everything = np.concatenate([np.zeros((0, 2)), *groups.values(), *(np.asarray(a, float) for a in arrows)])
+    low, high = (everything.min(0), everything.max(0)) if len(everything) else (np.zeros(2), np.ones(2))
+    scale = min((np.array([width - 60, height - 120])) / np.maximum(high - low, 1e-9))
+    middle = (low + high) / 2
+
+    def place(point: Any) -> tuple[float, float]:
+        x, y = (np.asarray(point, float) - middle) * scale
+        return float(width / 2 + x), float((height + 60) / 2 - y)
+
+    draw.text((0, 14), title, INK, _font(17), anchor="lm")
+    _legend(draw, list(groups), width, 42)
+    for start, end in arrows:
+        a, b = np.array(place(start)), np.array(place(end))
+        along = (b - a) / max(float(np.hypot(*(b - a))), 1e-9)
+        across, tip = np.array([-along[1], along[0]]), b - 6 * along
+        _stroke(canvas, [tuple(a), tuple(tip)], SOFT, 1.2)
+        draw.polygon([tuple(tip), tuple(tip - 8 * along + 4 * across), tuple(tip - 8 * along - 4 * across)], SOFT)
+    for colour, rows in zip(SERIES, groups.values(), strict=False):
+        for x, y in map(place, rows):
+            draw.ellipse([x - 5, y - 5, x + 5, y + 5], colour, PAPER)
+    return canvas
+
+
 def beside(images: Sequence[Image.Image], gap: int = 24) -> Image.Image:
     """Images side by side.
 
