@@ -21,6 +21,7 @@ POSTURES = {"is", "sitting", "standing", "lying", "laying", "parked", "placed", 
 FRAMES = set("picture image photo photograph frame scene screen middle center centre".split())
 HEIGHTS = {"above": "below", "below": "above", "over": "under", "under": "over", "beneath": "above",
            "underneath": "above"}
+LARGE = {"big", "large", "huge", "giant", "tall"}
 SIZES = {"big": "small", "large": "small", "huge": "tiny", "giant": "tiny", "small": "big", "little": "big",
          "tiny": "huge", "tall": "short"}
 # words after a noun that agree with one and with several
@@ -183,7 +184,7 @@ def _resize(r, edit, other):
     noun = r.one(edit["object"])
     size = noun and r.before(noun, SIZE)
     said = size and r.caption[slice(*r.span(size))].lower()
-    if said not in SIZES or (size.sense == "more") != (edit["scale"] < 1000):
+    if said not in SIZES or (said in LARGE) != (edit["scale"] < 1000):
         return None
     return [(*r.span(size), SIZES[said])]
 

@@ -34,10 +34,16 @@ class Mention(NamedTuple):
 
 @functools.cache
 def keywords():
-    """Lines of the keyword list by text."""
+    """(concept, group, sense, form) of colours, sizes, places and objects, by text; a sense is a word that has it."""
+    groups, found, put = _core.text_keywords()
+    senses = {}
+    for text, group, sense, *_ in put:  # base forms first
+        senses.setdefault((group, sense), text)
     table = {}
-    for text, concept, group, sense, form, _ in _core.text_keywords():
-        table.setdefault(text, []).append((concept, group, sense, form))
+    for text, group, sense, form in found:
+        name, concept, _ = groups[group]
+        if concept <= OBJECT:  # sense 0: the whole group
+            table.setdefault(text, []).append((concept, name, senses.get((group, sense), name.lower()), form))
     return table
 
 
