@@ -322,6 +322,22 @@ def test_portrayals_that_cannot_be_used_drop_out(tmp_path):
     assert all((inside / r["save"]).resolve().is_relative_to(inside) for r in records)
 
 
+@pytest.mark.parametrize("name, plugin, match", [
+    ("tagger", lambda p: "dog", "the tagger must give"), ("tagger", lambda p: ("dog", "a dog"), "the tagger must give"),
+    ("grounder", lambda p, w: ([], []), "the grounder must give"),
+    ("grounder", lambda p, w: ([[0, 0, 9, 9]], [1.0, 2.0], ["x"]), "1 boxes, 2 scores"),
+    ("grounder", lambda p, w: ([[0, 0, 9, np.nan]], [1.0], ["x"]), "not finite"),
+    ("writer", lambda s, i: ["a", "b"], "the writer must give"),
+    ("segmenter", lambda p, b: np.ones((3, 3), bool), "mask has shape"),
+    ("matcher", lambda p, c: float("nan"), "not finite"),
+])  # fmt: skip
+def test_plugins_that_answer_nonsense(name, plugin, match, tmp_path):
+    plugins = {**standins.plugins(), name: plugin}
+    with pytest.raises(vn.gnm.PipelineError, match=match) as caught:
+        vn.gnm.run(gnm_run.photographs(1), tmp_path, **plugins, settings=vn.gnm.Settings(size=64))
+    assert caught.value.summary.kept == 0
+
+
 def test_two_runs_in_one_folder_are_refused(tmp_path):
     from vlmneg.gnm.stages import alone
 
@@ -333,6 +349,7 @@ def test_two_runs_in_one_folder_are_refused(tmp_path):
     ({"writer": None}, "writer is missing"), ({"matcher": "blip"}, "matcher must be a callable"),
     ({"settings": {}}, "settings must be"), ({"seed": -1}, "seed must be"), ({"pictures": "no/such"}, "does not exist"),
     ({"pictures": []}, "no pictures"), ({"pictures": 3}, "pictures must be"),
+    ({"parse": "np"}, "parse must be"), ({"source": 3}, "source must be"),
 ])  # fmt: skip
 def test_refusals(given, match, tmp_path):
     given = {"pictures": gnm_run.photographs(1), **standins.plugins(), **given}

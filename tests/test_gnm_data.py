@@ -58,8 +58,12 @@ def test_released_layout(released, tmp_path):
     old = vn.data.gnm(tmp_path / "records.json", tmp_path / "made", tmp_path / "photos", compat="released")
     assert old.groups("image") == old.groups("item") and old.photos[0].captions == ("A dog!", "Grass")
     assert len(old) == 5 and old[0].captions == ("a red fox", "a red fox")
-    same = data.duplicates([0, 1, 2], [0, 0])
-    assert same.tolist() == [[0, 0, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 1, 1], [0, 0, 0, 0, 1], [0, 0, 0, 1, 0]]
+    low, high = 0, 2**32 - 1                        # the photograph's first and last caption, "a dog" and "grass"
+    words = np.array([low, low, high]), np.array([low, high, low])
+    batch = vn.gnm.Batch(np.array([0, 1, 2]), np.array([0, 0, 1]), *words)
+    assert [c for _, c in data.pairs(batch)] == ["a red fox", "a blue cat", "a old rug", "a dog", "grass", "a dog"]
+    assert data.duplicates(batch).tolist() == [
+        [0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 1, 0], [0, 0, 0, 1, 1, 0], [0, 0, 0, 0, 1, 0], [0, 0, 0, 1, 0, 0], [0] * 6]
     opened = vn.data.open({"annotations": tmp_path / "records.json", "images": tmp_path / "made"})
     assert len(opened) == 4 and opened.photos.skipped == {"missing photograph": 2}
 

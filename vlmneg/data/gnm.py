@@ -56,38 +56,44 @@ class Gnm(Dataset):
             found.setdefault(row if mode == "all" else item, []).append((row, _mean(record), part))
         return found
 
-    def duplicates(self, variations, photos):
-        """Which captions of a batch are true of which of its other pictures.
+    def pairs(self, batch):
+        """Pictures and captions of a batch, variations first, each with the caption that the batch draws.
 
         Parameters
         ----------
-        variations : sequence of V int
-            Rows of this data.
-        photos : sequence of P int
-            Rows of `photos`.
+        batch : vlmneg.gnm.Batch
 
         Returns
         -------
-        ndarray of shape (V + P, V + P), uint8
-            1 at (i, j), i != j, where caption j may be true of picture i: equal photographs, a variation that repeats
-            one, and for a photograph's caption that says nothing of the changed item, the variation.
+        list of (image, caption)
         """
-        rows = [self.records[i] for i in variations]
-        shown = [self.photos[i] for i in photos]
-        origin = [r["origin_name"] for r in rows] + [s.name for s in shown]
-        n, v = len(origin), len(rows)
-        same = np.zeros((n, n), np.uint8)
-        for i in range(n):
-            for j in range(n):
-                if i == j or origin[i] != origin[j]:
-                    continue
-                if i < v and j < v:
-                    same[i, j] = rows[i]["save"] == rows[j]["save"]
-                elif i >= v and j >= v:
-                    same[i, j] = 1
-                elif i < v:                 # a photograph's caption against a variation
-                    item = says(rows[i]["item"])
-                    same[i, j] = not any(f" {item} " in f" {says(c)} " for c in shown[j - v].captions)
+        samples = [self[i] for i in batch.variations] + [self.photos[i] for i in batch.photos]
+        words = [*batch.variation_words, *batch.photo_words]
+        return [(s.image, s.captions[int(w) * len(s.captions) >> 32]) for s, w in zip(samples, words, strict=True)]
+
+    def duplicates(self, batch):
+        """Which captions of a batch's `pairs` may be true of which of its other pictures.
+
+        Parameters
+        ----------
+        batch : vlmneg.gnm.Batch
+            Of n pairs.
+
+        Returns
+        -------
+        ndarray of shape (n, n), uint8
+            1 at (i, j), i != j, where caption j may be true of picture i: the same picture twice, and a variation's
+            picture with a caption of its photograph that does not mention the changed item.
+        """
+        rows = [self.records[i] for i in batch.variations]
+        origin = np.array([r["origin_name"] for r in rows] + [self.photos[i].name for i in batch.photos])
+        captions, v = [f" {says(caption)} " for _, caption in self.pairs(batch)], len(rows)
+        same = np.zeros((len(origin), len(origin)), np.uint8)
+        for i, j in np.argwhere(origin[:, None] == origin):
+            if i < v <= j:
+                same[i, j] = f" {says(rows[i]['item'])} " not in captions[j]
+            elif i != j and (i < v) == (j < v):
+                same[i, j] = i >= v or rows[i]["save"] == rows[j]["save"]
         return same
 
 

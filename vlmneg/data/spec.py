@@ -6,11 +6,13 @@ import os
 from collections.abc import Mapping
 
 from vlmneg.data.coco import coco
-from vlmneg.data.gnm import gnm
+from vlmneg.data.gnm import gnm, gnm_test
+from vlmneg.data.inpaintcoco import inpaintcoco
 from vlmneg.data.scenes import scenes
 from vlmneg.data.table import table
 
-READERS = {"scenes": scenes, "coco": coco, "gnm": gnm, "table": table}
+READERS = {"scenes": scenes, "coco": coco, "gnm": gnm, "gnm_test": gnm_test, "inpaintcoco": inpaintcoco,
+           "table": table}
 
 
 def open(spec):
@@ -19,8 +21,8 @@ def open(spec):
     Parameters
     ----------
     spec : mapping or path
-        A mapping holds `kind` ("scenes", "coco", "gnm" or "table") and the parameters of the function of that name; the
-        kind may be left out where a parameter tells it. A path is a CSV or TSV file.
+        A mapping holds `kind` ("scenes", "coco", "gnm", "gnm_test", "inpaintcoco" or "table") and the parameters of the
+        function of that name; the kind may be left out where a parameter tells it. A path is a CSV or TSV file.
 
     Returns
     -------

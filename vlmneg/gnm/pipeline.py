@@ -87,6 +87,10 @@ def run(pictures: Any, out: str | os.PathLike, *, writer: Any, tagger: Any = Non
         raise TypeError(f"settings must be vlmneg.gnm.Settings, got {type(settings).__name__}")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64:
         raise ValueError(f"seed must be an integer in [0, 2**64), got {seed!r}")
+    if not callable(parse):
+        raise TypeError(f"parse must be a callable, caption -> spans of its phrases, got {type(parse).__name__}")
+    if not isinstance(source, str):
+        raise TypeError(f"source must be a string, got {type(source).__name__}")
     samples = samples_of(pictures)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -158,7 +162,7 @@ class _Run:
             photos.append(Photo(name, sample.name, found, sample.image, tuple(sample.captions)))
 
         def work(photo):
-            tags, caption = tagger(self.picture(photo))
+            tags, caption = _tags(tagger(self.picture(photo)))
             names = dict.fromkeys(" ".join(t.split()) for t in tags)
             return {"tags": [t for t in names if t], "caption": " ".join(caption.split())}
 
@@ -400,7 +404,16 @@ def _unique(path, taken):
     return name
 
 
+def _tags(found):
+    if not isinstance(found, (tuple, list)) or len(found) != 2 or not isinstance(found[1], str) or (
+            isinstance(found[0], str) or not all(isinstance(t, str) for t in found[0])):
+        raise TypeError(f"the tagger must give (tags, caption), strings and a string; it gave {found!r:.80}")
+    return found
+
+
 def _boxes(found):
+    if not isinstance(found, (tuple, list)) or len(found) != 3:
+        raise TypeError(f"the grounder must give (boxes, scores, phrases), got {found!r:.80}")
     boxes, found_scores, names = Boxes(*found)
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
     found_scores = np.asarray(found_scores, np.float64).reshape(-1)
@@ -414,7 +427,11 @@ def _boxes(found):
 def _usable(portrayals, item, n):
     """Those that say something of their own; fewer than two make no variations of each other."""
     seen, good = {key(item)}, []
-    for long, short in portrayals:
+    for portrayal in portrayals:
+        if not isinstance(portrayal, (tuple, list)) or len(portrayal) != 2 or not all(
+                isinstance(text, str) for text in portrayal):
+            raise TypeError(f"the writer must give (long, short) strings, got {portrayal!r:.80}")
+        long, short = portrayal
         long, short = " ".join(long.split()), " ".join(short.split()).strip(".")
         says = key(short)
         if key(long) and says and says not in seen and len(short.split()) <= 6 and not re.search(r"<mask>|##", short):
