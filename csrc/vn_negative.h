@@ -22,7 +22,8 @@ enum {
     VN_TEXT_PARAMS = 2,
     VN_TEXT_GROWTH = 64, /* a variant is at most this many bytes longer than its caption */
     VN_TEXT_ROOM = 256,  /* bytes in which an author can put words together */
-    VN_TEXT_PLACES = 8   /* edits of a variant that are reported one by one */
+    VN_TEXT_PLACES = 8,  /* edits of a variant that are reported one by one */
+    VN_TEXT_KEPT = 20480 /* bytes that an author may keep between draws of a caption */
 };
 
 typedef struct vn_sentence {
@@ -45,9 +46,12 @@ typedef struct vn_text {
     int edits;
     int raw;      /* 1: nothing is mended; else "a" and "an" and capital letters follow the edits */
     int kind;     /* index into the generator's kinds */
-    int variants; /* how many there are to draw from: with one, no other draw is tried */
+    int variants; /* how many there are to draw from: when none can be left, no other draw is tried */
     int said;     /* bytes of room in use */
     char room[VN_TEXT_ROOM];
+    const void *keeper; /* see vn_text_keep */
+    int32_t keeper_param[VN_TEXT_PARAMS];
+    _Alignas(16) char kept[VN_TEXT_KEPT];
 } vn_text;
 
 /* out comes empty. VN_VALID, or why this draw gave nothing: after VN_ABSENT the driver draws again, another reason
@@ -142,6 +146,20 @@ vn_text_edit(vn_text *out, int64_t begin, int64_t end, vn_span text)
 {
     vn_edit e = {(int32_t)begin, (int32_t)end, text.text, (int32_t)text.bytes};
     out->edit[out->edits++] = e;
+}
+
+/* What an author found in the caption, kept for its next draws; *fresh: 1 where it has to be found first, because the
+ * caption, the author or the parameters are others. */
+static inline void *
+vn_text_keep(vn_text *out, const void *author, const int32_t *param, int *fresh)
+{
+    *fresh = out->keeper != author;
+    for (int i = 0; i < VN_TEXT_PARAMS; i++) {
+        *fresh |= out->keeper_param[i] != param[i];
+        out->keeper_param[i] = param[i];
+    }
+    out->keeper = author;
+    return out->kept;
 }
 
 /* Puts words together in room; what doesn't fit is cut off, and too long for any variant anyhow. */

@@ -33,9 +33,12 @@ static int
 holds(vn_span text, const char *part)
 {
     int64_t n = (int64_t)strlen(part);
-    for (int64_t i = 0; i + n <= text.bytes; i++)
-        if (memcmp(text.text + i, part, (size_t)n) == 0)
+    const char *p = text.text, *end = text.text + text.bytes;
+    while (end - p >= n && (p = memchr(p, *part, (size_t)(end - p - n + 1))) != NULL) {
+        if (memcmp(p, part, (size_t)n) == 0)
             return 1;
+        p++;
+    }
     return 0;
 }
 
@@ -67,6 +70,18 @@ judge(const vn_text_job *job, const vn_sentence *in, vn_span made, int64_t i, in
     return VN_VALID;
 }
 
+/* How many variants of slot k's generator, with its parameters, the row already has. */
+static int
+used(const vn_text_job *job, int64_t i, int64_t k)
+{
+    const vn_text_slot *s = job->slot;
+    int n = 0;
+    for (int64_t j = 0; j < k; j++)
+        n += s[j].maker == s[k].maker && memcmp(s[j].param, s[k].param, sizeof s[k].param) == 0 &&
+             job->reason[i * job->K + j] == VN_VALID;
+    return n;
+}
+
 static void
 draw_slot(const vn_text_job *job, const vn_sentence *in, vn_text *made, int64_t i, int64_t k)
 {
@@ -75,6 +90,7 @@ draw_slot(const vn_text_job *job, const vn_sentence *in, vn_text *made, int64_t 
     vn_span out = {job->text + job->at[i] + k * room, 0};
     vn_rng rng = {job->seed, job->row[i], slot->number << 16, slot->stream};
     vn_reason reason = VN_EMPTY;
+    int most = VN_MAX(used(job, i, k), 1); /* as many variants are all drawn */
     for (int draw = 0; draw < DRAWS; draw++) {
         made->edits = made->raw = made->kind = made->variants = made->said = 0;
         reason = slot->maker->make(made, in, slot->param, &rng);
@@ -83,7 +99,7 @@ draw_slot(const vn_text_job *job, const vn_sentence *in, vn_text *made, int64_t 
                                       &job->places[at], in, made);
             reason = out.bytes < 0 ? VN_EMPTY : judge(job, in, out, i, k);
         }
-        if (made->variants == 1 || (reason != VN_SAME && reason != VN_REPEAT && reason != VN_ABSENT))
+        if ((made->variants > 0 && made->variants <= most) || (reason != VN_SAME && reason != VN_REPEAT && reason != VN_ABSENT))
             break;
     }
     job->reason[at] = (uint8_t)reason;
@@ -96,6 +112,7 @@ draw_row(const vn_text_job *job, int64_t i)
 {
     vn_word word[VN_MAX_WORDS];
     vn_text made;
+    made.keeper = NULL;
     const vn_span *truth = job->avoid + job->avoid_begin[i];
     vn_sentence in = {job->caption[i], word, 0, truth, job->avoid_begin[i + 1] - job->avoid_begin[i]};
     if (!holds(in.text, "<mask>") && !holds(in.text, "###")) { /* no words: nothing to edit */

@@ -79,6 +79,20 @@ read(vn_span a)
     return r;
 }
 
+/* Bytes with which both begin, up to and with an ASCII letter or digit. */
+static int64_t
+common(vn_span a, vn_span b)
+{
+    int64_t n = VN_MIN(a.bytes, b.bytes), i = 0;
+    while (i + 8 <= n && memcmp(a.text + i, b.text + i, 8) == 0)
+        i += 8;
+    while (i < n && a.text[i] == b.text[i])
+        i++;
+    while (i > 0 && ((unsigned char)a.text[i - 1] >= 0x80 || vn_text_letter(a.text + i - 1, a.text + i) == 0))
+        i--;
+    return i;
+}
+
 int
 vn_key_empty(vn_span a)
 {
@@ -90,6 +104,11 @@ int
 vn_key_equal(vn_span a, vn_span b)
 {
     reader r = read(a), s = read(b);
+    int64_t same = common(a, b);
+    if (same > 0) { /* both are inside a word there */
+        r.p += same, s.p += same;
+        r.inside = s.inside = 1;
+    }
     for (;;) {
         int c = next(&r);
         if (c != next(&s))

@@ -92,35 +92,55 @@ grown(vn_text *out, const char *number, vn_span noun)
     return made;
 }
 
+/* The sites of a caption, and how much there is to draw from. */
+typedef struct found {
+    vn_sites sites;
+    uint16_t number[VN_CONCEPTS][VN_SITES]; /* what can stand at a site under a concept */
+    int present[VN_CONCEPTS];               /* sites where something can */
+    int concept[VN_CONCEPTS], concepts, variants;
+} found;
+
+_Static_assert(sizeof(found) <= VN_TEXT_KEPT, "kept between draws");
+
+static void
+find(found *f, const vn_sentence *in, const int32_t *param)
+{
+    vn_sites_find(&f->sites, in);
+    f->concepts = f->variants = 0;
+    for (int c = 0; c < VN_CONCEPTS; c++) {
+        if (!(param[0] >> c & 1))
+            continue;
+        f->present[c] = 0;
+        for (int i = 0; i < f->sites.count; i++) {
+            int n = choices(&f->sites.site[i], &f->sites, c, param[1], -1, NULL);
+            f->number[c][i] = (uint16_t)n;
+            f->present[c] += n > 0;
+            f->variants += n;
+        }
+        if (f->present[c] > 0)
+            f->concept[f->concepts++] = c;
+    }
+}
+
 /* param[0]: bits of the concepts that may be drawn; param[1]: 1: objects of any group */
 static vn_reason
 make(vn_text *out, const vn_sentence *in, const int32_t *param, vn_rng *rng)
 {
-    vn_sites s;
-    uint16_t number[VN_CONCEPTS][VN_SITES];
-    int present[VN_CONCEPTS], concept[VN_CONCEPTS], concepts = 0, i = 0;
+    int fresh, i = 0;
+    found *f = vn_text_keep(out, kinds, param, &fresh);
     const vn_put *put = NULL;
-    vn_sites_find(&s, in);
-    for (int c = 0; c < VN_CONCEPTS; c++) {
-        if (!(param[0] >> c & 1))
-            continue;
-        present[c] = 0;
-        for (i = 0; i < s.count; i++) {
-            number[c][i] = (uint16_t)choices(&s.site[i], &s, c, param[1], -1, &put);
-            present[c] += number[c][i] > 0;
-            out->variants += number[c][i];
-        }
-        if (present[c] > 0)
-            concept[concepts++] = c;
-    }
-    if (concepts == 0)
+    if (fresh)
+        find(f, in, param);
+    out->variants = f->variants;
+    if (f->concepts == 0)
         return VN_EMPTY;
-    out->kind = concept[vn_rng_below(rng, concepts)];
-    int64_t which = vn_rng_below(rng, present[out->kind]);
-    for (i = 0; number[out->kind][i] == 0 || which-- > 0; i++)
-        ;
-    const vn_site *site = &s.site[i];
-    choices(site, &s, out->kind, param[1], vn_rng_below(rng, number[out->kind][i]), &put);
+    out->kind = f->concept[vn_rng_below(rng, f->concepts)];
+    const uint16_t *number = f->number[out->kind];
+    int64_t which = vn_rng_below(rng, f->present[out->kind]);
+    while (number[i] == 0 || which-- > 0)
+        i++;
+    const vn_site *site = &f->sites.site[i];
+    choices(site, &f->sites, out->kind, param[1], vn_rng_below(rng, number[i]), &put);
     vn_span target = {put->text, (int64_t)strlen(put->text)};
     if (site->grow)
         target = grown(out, put->text, vn_sentence_part(in, site->last, site->last));

@@ -129,43 +129,71 @@ fits(const vn_sentence *in, span a, span b, int class)
     return agree ? VN_VALID : VN_EMPTY;
 }
 
+/* The spans of a caption, and which pairs of them can be exchanged: a bit a pair, in order. */
+typedef struct found {
+    spans spans[CLASSES];
+    uint64_t pair[CLASSES][(VN_MAX_WORDS * (VN_MAX_WORDS - 1) / 2 + 63) / 64];
+    int pairs[CLASSES], chosen[CLASSES], classes, symmetries, variants;
+} found;
+
+_Static_assert(sizeof(found) <= VN_TEXT_KEPT, "kept between draws");
+
+static void
+find_pairs(found *f, const vn_sentence *in, int c)
+{
+    const spans *s = &f->spans[c];
+    int at = 0;
+    memset(f->pair[c], 0, sizeof f->pair[c]);
+    for (int i = 0; i < s->count; i++)
+        for (int j = i + 1; j < s->count; j++, at++) {
+            vn_reason r = fits(in, s->span[i], s->span[j], c);
+            f->pair[c][at / 64] |= (uint64_t)(r == VN_VALID) << at % 64;
+            f->pairs[c] += r == VN_VALID;
+            f->symmetries += r == VN_SYMMETRIC;
+        }
+}
+
+static void
+find(found *f, const vn_sentence *in, int classes)
+{
+    f->classes = f->symmetries = f->variants = 0;
+    for (int c = 0; c < CLASSES; c++) {
+        f->spans[c].count = f->pairs[c] = 0;
+        if (!(classes >> c & 1))
+            continue;
+        if (c == PHRASE)
+            find_phrases(&f->spans[c], in);
+        else if (c == VERB)
+            find_verbs(&f->spans[c], in);
+        else
+            find_single(&f->spans[c], in, c);
+        if (f->spans[c].count > 1)
+            find_pairs(f, in, c);
+        if (f->pairs[c] > 0)
+            f->chosen[f->classes++] = c;
+        f->variants += f->pairs[c];
+    }
+}
+
 /* param[0]: bits of the classes that may be drawn */
 static vn_reason
 make(vn_text *out, const vn_sentence *in, const int32_t *param, vn_rng *rng)
 {
-    spans found[CLASSES];
-    int pairs[CLASSES], chosen[CLASSES], classes = 0, symmetries = 0;
-    for (int c = 0; c < CLASSES; c++) {
-        spans *s = &found[c];
-        s->count = pairs[c] = 0;
-        if (!(param[0] >> c & 1))
-            continue;
-        if (c == PHRASE)
-            find_phrases(s, in);
-        else if (c == VERB)
-            find_verbs(s, in);
-        else
-            find_single(s, in, c);
-        for (int i = 0; i < s->count; i++)
-            for (int j = i + 1; j < s->count; j++) {
-                vn_reason r = fits(in, s->span[i], s->span[j], c);
-                pairs[c] += r == VN_VALID;
-                symmetries += r == VN_SYMMETRIC;
-            }
-        if (pairs[c] > 0)
-            chosen[classes++] = c;
-    }
-    if (classes == 0)
-        return symmetries > 0 ? VN_SYMMETRIC : VN_EMPTY;
-    for (int i = 0; i < classes; i++)
-        out->variants += pairs[chosen[i]];
-    out->kind = chosen[vn_rng_below(rng, classes)];
-    int64_t pick = vn_rng_below(rng, pairs[out->kind]);
-    const spans *s = &found[out->kind];
-    int i = 0, j = 1;
-    while (fits(in, s->span[i], s->span[j], out->kind) != VN_VALID || pick-- > 0)
+    int fresh, at = 0, i = 0, j = 1;
+    found *f = vn_text_keep(out, kinds, param, &fresh);
+    if (fresh)
+        find(f, in, param[0]);
+    out->variants = f->variants;
+    if (f->classes == 0)
+        return f->symmetries > 0 ? VN_SYMMETRIC : VN_EMPTY;
+    out->kind = f->chosen[vn_rng_below(rng, f->classes)];
+    int64_t pick = vn_rng_below(rng, f->pairs[out->kind]);
+    const spans *s = &f->spans[out->kind];
+    while (!(f->pair[out->kind][at / 64] >> at % 64 & 1) || pick-- > 0) {
+        at++;
         if (++j == s->count) /* the pairs in order */
             i++, j = i + 1;
+    }
     vn_text_put(out, in, s->span[i].first, s->span[i].last, vn_sentence_part(in, s->span[j].first, s->span[j].last));
     vn_text_put(out, in, s->span[j].first, s->span[j].last, vn_sentence_part(in, s->span[i].first, s->span[i].last));
     return VN_VALID;

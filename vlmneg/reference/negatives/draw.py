@@ -41,7 +41,8 @@ def draw_row(s, taken, seed, row, slots, listed):
     true = [key(c) for c in [s.text, *s.truth]]
     seen = [key(c.encode()) for c in taken]
     texts, reasons, kinds, where = [], [], [], []
-    for line, a, b, number in slots:
+    for k, (line, a, b, number) in enumerate(slots):
+        used = sum(slots[j][:3] == (line, a, b) and reasons[j] == VALID for j in range(k))
         rng = Rng(seed, row, number << 16, listed[line][3])
         for _ in range(DRAWS):
             reason, edits, kind, variants = MAKERS[listed[line][0]](s, (a, b), rng)
@@ -49,7 +50,7 @@ def draw_row(s, taken, seed, row, slots, listed):
                 text, places = apply(s, edits, listed[line][0] in RAW)
                 says = key(text) if text is not None else []
                 reason = EMPTY if not says else SAME if says in true else REPEAT if says in seen else VALID
-            if variants == 1 or reason not in (SAME, REPEAT, ABSENT):
+            if 0 < variants <= max(used, 1) or reason not in (SAME, REPEAT, ABSENT):
                 break
         if reason == VALID:
             seen.append(says)
