@@ -59,6 +59,7 @@ struct vn_image_maker {
     const char *name, *doc;
     const char *const *kinds; /* names of the edits, ended by NULL */
     const char *const *notes; /* names of its numbers, ended by NULL */
+    int32_t range[VN_IMAGE_PARAMS][2]; /* of each parameter: lowest, highest */
     vn_image_fn *make;
 };
 

@@ -146,7 +146,7 @@ def calls():
         "image_boxes": lambda: (i64([5, 4], [7, 9], [1, 1]), np.array([0.9, 1.0]), np.array([0.75, 1.33]), 1, rows),
         "image_draw": lambda: ((picture, picture[:3].copy()),
                                (((np.ones((3, 2), np.uint8), 1, -1, 7, -1, 1),), ()), (None, picture), ((), ()),
-                               rows[:2], 5, ((0, 0, 1, 0, 1000000, 0, 0, 1, 0, 0, 0),) * 2),
+                               rows[:2], 5, ((0, 0, 1, 0, 1000000, 0, 0, 2, 1, 0, 0),) * 2),
         "image_listed": tuple,
         "mask_polygons": lambda: (np.array([[1, 1], [4, 1], [4, 3.5]]), i64(0, 3), i64(0, 0, 1), 5, 4),
         "mask_runs": lambda: (i64(3, 5, 12, 20), i64(0, 3, 4), 5, 4),

@@ -27,8 +27,15 @@ bind_slot(PyObject *object, vn_image_slot *out)
     out->most = (int32_t)value[4];
     out->change = (int32_t)value[5];
     out->variation = (int32_t)value[6];
-    for (int i = 0; i < VN_IMAGE_PARAMS; i++)
+    for (int i = 0; i < VN_IMAGE_PARAMS; i++) {
+        const int32_t *range = out->maker->range[i];
+        if (value[PLAIN + i] < range[0] || value[PLAIN + i] > range[1]) {
+            PyErr_Format(PyExc_ValueError, "parameter %d of %s must be in [%d, %d], got %lld", i, out->maker->name,
+                         (int)range[0], (int)range[1], (long long)value[PLAIN + i]);
+            return -1;
+        }
         out->param[i] = (int32_t)value[PLAIN + i];
+    }
     return 0;
 }
 

@@ -55,4 +55,6 @@ make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_
 static const char *const kinds[] = {"background", NULL};
 static const char *const notes[] = {NULL};
 
-const vn_image_maker vn_image_background = {"background", "the objects before another picture", kinds, notes, make};
+const vn_image_maker vn_image_background = {
+    "background", "the objects before another picture", kinds, notes, {{0, 0}}, make,
+};

@@ -45,4 +45,6 @@ make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_
 static const char *const kinds[] = {"blur", NULL};
 static const char *const notes[] = {"object", "radius", NULL};
 
-const vn_image_maker vn_image_blur = {"blur", "the picture or an object blurred", kinds, notes, make};
+const vn_image_maker vn_image_blur = {
+    "blur", "the picture or an object blurred", kinds, notes, {{0, 1}, {0, 1000000}}, make,
+};

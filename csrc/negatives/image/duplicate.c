@@ -38,4 +38,6 @@ make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_
 static const char *const kinds[] = {"duplicate", NULL};
 static const char *const notes[] = {"object", "right", NULL}; /* pixels to the right, negative to the left */
 
-const vn_image_maker vn_image_duplicate = {"duplicate", "a copy of an object beside it", kinds, notes, make};
+const vn_image_maker vn_image_duplicate = {
+    "duplicate", "a copy of an object beside it", kinds, notes, {{0, 0}}, make,
+};

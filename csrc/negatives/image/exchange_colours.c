@@ -40,5 +40,6 @@ make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_
 static const char *const kinds[] = {"exchange_colours", NULL};
 static const char *const notes[] = {"object", "with", "old", "new", NULL};
 
-const vn_image_maker vn_image_exchange_colours = {"exchange_colours", "two objects in each other's colour", kinds,
-                                                  notes, make};
+const vn_image_maker vn_image_exchange_colours = {
+    "exchange_colours", "two objects in each other's colour", kinds, notes, {{0, 1000}}, make,
+};

@@ -39,4 +39,6 @@ make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_
 static const char *const kinds[] = {"grey", NULL};
 static const char *const notes[] = {"object", NULL};
 
-const vn_image_maker vn_image_grey = {"grey", "the picture or an object without colour", kinds, notes, make};
+const vn_image_maker vn_image_grey = {
+    "grey", "the picture or an object without colour", kinds, notes, {{0, 1}}, make,
+};

@@ -23,4 +23,6 @@ make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_
 static const char *const kinds[] = {"mirror", NULL};
 static const char *const notes[] = {NULL};
 
-const vn_image_maker vn_image_mirror = {"mirror", "the whole picture, left to right", kinds, notes, make};
+const vn_image_maker vn_image_mirror = {
+    "mirror", "the whole picture, left to right", kinds, notes, {{0, 0}}, make,
+};

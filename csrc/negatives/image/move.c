@@ -36,4 +36,6 @@ make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_
 static const char *const kinds[] = {"move", NULL};
 static const char *const notes[] = {"object", "right", NULL}; /* pixels to the right, negative to the left */
 
-const vn_image_maker vn_image_move = {"move", "an object on the other side", kinds, notes, make};
+const vn_image_maker vn_image_move = {
+    "move", "an object on the other side", kinds, notes, {{0, 1000}, {0, 1}}, make,
+};

@@ -71,4 +71,6 @@ make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_
 static const char *const kinds[] = {"paste", "replace", NULL};
 static const char *const notes[] = {"object", "other", NULL};
 
-const vn_image_maker vn_image_paste = {"paste", "an object of another picture", kinds, notes, make};
+const vn_image_maker vn_image_paste = {
+    "paste", "an object of another picture", kinds, notes, {{0, 1000}, {0, 1}}, make,
+};

@@ -57,4 +57,6 @@ make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_
 static const char *const kinds[] = {"recolour", NULL};
 static const char *const notes[] = {"object", "old", "new", NULL};
 
-const vn_image_maker vn_image_recolour = {"recolour", "an object in another colour", kinds, notes, make};
+const vn_image_maker vn_image_recolour = {
+    "recolour", "an object in another colour", kinds, notes, {{0, (1 << VN_COLOURS) - 1}, {0, 1000}}, make,
+};

@@ -27,4 +27,6 @@ make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_
 static const char *const kinds[] = {"remove", NULL};
 static const char *const notes[] = {"object", "top", "left", "height", "width", NULL};
 
-const vn_image_maker vn_image_remove = {"remove", "an object gone, its place filled from around", kinds, notes, make};
+const vn_image_maker vn_image_remove = {
+    "remove", "an object gone, its place filled from around", kinds, notes, {{0, 1000}}, make,
+};

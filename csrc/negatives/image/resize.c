@@ -52,4 +52,6 @@ make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_
 static const char *const kinds[] = {"bigger", "smaller", NULL};
 static const char *const notes[] = {"object", "scale", NULL}; /* in thousandths */
 
-const vn_image_maker vn_image_resize = {"resize", "an object larger or smaller", kinds, notes, make};
+const vn_image_maker vn_image_resize = {
+    "resize", "an object larger or smaller", kinds, notes, {{0, 1000}, {0, 2}}, make,
+};

@@ -55,4 +55,6 @@ make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_
 static const char *const kinds[] = {"shuffle_patches", "shuffle_rows", "shuffle_columns", NULL};
 static const char *const notes[] = {NULL};
 
-const vn_image_maker vn_image_shuffle = {"shuffle", "patches, rows or columns in another order", kinds, notes, make};
+const vn_image_maker vn_image_shuffle = {
+    "shuffle", "patches, rows or columns in another order", kinds, notes, {{1, 16}, {1, 16}}, make,
+};

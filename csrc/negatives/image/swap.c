@@ -80,4 +80,6 @@ make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_
 static const char *const kinds[] = {"swap", NULL};
 static const char *const notes[] = {"object", "with", NULL};
 
-const vn_image_maker vn_image_swap = {"swap", "two objects exchange places", kinds, notes, make};
+const vn_image_maker vn_image_swap = {
+    "swap", "two objects exchange places", kinds, notes, {{0, 1000}}, make,
+};
