@@ -318,7 +318,7 @@ def test_portrayals_that_cannot_be_used_drop_out(tmp_path):
     vn.gnm.run(gnm_run.photographs(1), tmp_path / "h", **plugins, settings=vn.gnm.Settings(min_area=-1, size=64))
     records = json.loads((tmp_path / "h" / "records.json").read_text())
     inside = (tmp_path / "h" / "pictures").resolve()
-    assert len(records) == 3
+    assert len(records) == 3 and {r["item"] for r in records} == {"red thing"}
     assert all((inside / r["save"]).resolve().is_relative_to(inside) for r in records)
 
 
@@ -349,6 +349,7 @@ def test_two_runs_in_one_folder_are_refused(tmp_path):
     ({"writer": None}, "writer is missing"), ({"matcher": "blip"}, "matcher must be a callable"),
     ({"settings": {}}, "settings must be"), ({"seed": -1}, "seed must be"), ({"pictures": "no/such"}, "does not exist"),
     ({"pictures": []}, "no pictures"), ({"pictures": 3}, "pictures must be"),
+    ({"matcher": type("M", (), {"settings": {"a": {1}}, "__call__": len})()}, "must be what JSON holds"),
     ({"parse": "np"}, "parse must be"), ({"source": 3}, "source must be"),
 ])  # fmt: skip
 def test_refusals(given, match, tmp_path):
@@ -496,3 +497,11 @@ def test_command(tmp_path):
             command(*given, *bad)
     with pytest.raises(ValueError, match="who writes"):
         command(photos, "--out", tmp_path / "other")
+
+
+def test_texts_beyond_unicode_s_characters(tmp_path):
+    """Half a surrogate pair, from a broken file, goes through and comes back."""
+    photos = [(gnm_run.photographs(1)[0][0], ["a red thing \ud83d", "naïve thing"])]
+    vn.gnm.run(photos, tmp_path, **standins.plugins(), settings=vn.gnm.Settings(size=64, min_area=1))
+    data = vn.data.gnm(tmp_path / "records.json", tmp_path / "pictures")
+    assert len(data) and any("\ud83d" in c for r in data.records for c in r["original_captions"])

@@ -277,8 +277,8 @@ class _Run:
 
         units = []
         for photo, _, item, short, mask_record, record in entries:
-            unit = {"photo": photo.digest, "mask": mask_record["digest"], "painted": record["digest"],
-                    "size": self.s.size, "feather": self.s.feather, "quality": codec}
+            unit = {"vlmneg": VERSION, "photo": photo.digest, "mask": mask_record["digest"],
+                    "painted": record["digest"], "size": self.s.size, "feather": self.s.feather, "quality": codec}
             units.append(Unit(f"{photo.origin}:{item}:{short}", unit,
                               functools.partial(work, photo, mask_record, record, unit)))
         return [(*entry[:4], a) for entry, a in zip(entries, stage.run(units), strict=True) if a]
@@ -291,7 +291,7 @@ class _Run:
             return {"captions": rewriting.captions_of(caption, photo.captions, item, short, parse=self.parse)}
 
         answers = stage.run([
-            Unit(f"{p.origin}:{item}:{short}", {"parser": identity(self.parse), "caption": caption,
+            Unit(f"{p.origin}:{item}:{short}", {"vlmneg": VERSION, "parser": identity(self.parse), "caption": caption,
                                                 "captions": list(p.captions), "item": item, "short": short},
                  functools.partial(work, p, caption, item, short)) for p, caption, item, short, _ in entries])
         return [(*entry, a["captions"]) for entry, a in zip(entries, answers, strict=True) if a]
@@ -321,7 +321,8 @@ class _Run:
         for photo, _, item, _, record, _ in entries:
             siblings.setdefault((photo.name, item), []).append(record)
         areas = stage.run([
-            Unit(":".join(group), {"pictures": [r["digest"] for r in records], "threshold": self.s.area_threshold},
+            Unit(":".join(group), {"vlmneg": VERSION, "pictures": [r["digest"] for r in records],
+                                   "threshold": self.s.area_threshold},
                  functools.partial(area, [r["file"] for r in records])) for group, records in siblings.items()])
         area_of = dict(zip(siblings, areas, strict=True))
         return [(*e, [a["itm"] for a in logits], area_of[e[0].name, e[2]]["area"])
@@ -348,9 +349,9 @@ class _Run:
                 entry["origin_save"] = f"{photo.name}/original.jpg"
                 pictures[entry["origin_save"]] = photo
             records.append(entry)
-        write(stage.folder / "dropped.jsonl", "".join(json.dumps(d, ensure_ascii=False) + "\n" for d in dropped))
+        write(stage.folder / "dropped.jsonl", "".join(json.dumps(d) + "\n" for d in dropped))
         self.export(pictures)
-        write(self.out / "records.json", json.dumps(records, ensure_ascii=False, indent=1) + "\n")
+        write(self.out / "records.json", json.dumps(records, indent=1) + "\n")
         return records
 
     def export(self, wanted):
@@ -392,7 +393,7 @@ class _Run:
 
 def _safe(text):
     """A text as one part of a path."""
-    return re.sub(r"[^\w .-]", "_", text).strip(" .")[:80].strip(" .") or "_"
+    return re.sub(r"[^\w -]", "_", text).strip()[:80].strip() or "_"
 
 
 def _unique(path, taken):

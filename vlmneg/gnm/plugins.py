@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -103,4 +104,8 @@ def identity(plugin: Any) -> dict[str, Any]:
         settings = {f.name: getattr(plugin, f.name) for f in dataclasses.fields(plugin) if f.repr}
     name = getattr(plugin, "name", None) or getattr(plugin, "__name__", type(plugin).__name__)
     settings = dict(settings) if isinstance(settings, Mapping) else {}
+    try:
+        json.dumps(settings, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"settings of {name} must be what JSON holds, as answers are kept by them: {error}") from None
     return {"name": str(name), "version": str(getattr(plugin, "version", "")), "settings": settings}

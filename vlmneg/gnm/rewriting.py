@@ -116,6 +116,7 @@ def _describes(words, i):
 def _words(caption):
     """(start, stop, class, form) of each word, in characters."""
     at, found = 0, []
+    caption = re.sub("[\ud800-\udfff]", " ", caption)          # halves of characters, which UTF-8 does not have
     for text, kind, form in _core.text_words(caption):
         at = caption.index(text, at)
         found.append((at, at + len(text), kind, form))
@@ -189,10 +190,10 @@ def _instead(phrase, item, short):
     """The short description with the phrase's determiner, number and first letter."""
     words = _words(phrase)
     head = [w for w in words if w[2] == "N"][-1:]
-    new = _core.text_words(short)
-    if head and head[0][3] == PLURAL and new and new[-1][1] == "N" and new[-1][2] != PLURAL:
+    new = _words(short)
+    if head and head[0][3] == PLURAL and new and new[-1][2] == "N" and new[-1][3] != PLURAL:
         short = plural(short)
-    first, own = words[0] if words else None, new[0][1] if new else ""
+    first, own = words[0] if words else None, new[0][2] if new else ""
     if own == "D":                          # the description brings its own
         text = short
     elif first and first[2] == "D" and item.split()[0].lower() != phrase[:first[1]].lower():

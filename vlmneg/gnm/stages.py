@@ -140,7 +140,7 @@ class Stage:
     def close(self) -> None:
         """Write failures.jsonl, or remove that of an earlier run."""
         path = self.folder / "failures.jsonl"
-        lines = [json.dumps({"input": k, "reason": v}, ensure_ascii=False) for k, v in sorted(self.failures.items())]
+        lines = [json.dumps({"input": k, "reason": v}) for k, v in sorted(self.failures.items())]
         if lines:
             write(path, "\n".join(lines) + "\n")
         else:
@@ -150,7 +150,7 @@ class Stage:
 def write(path: Path, text: str) -> None:
     """Write a text file, all of it or nothing."""
     with atomic_file(path) as part:
-        part.write_text(text, encoding="utf-8", errors="surrogatepass")
+        part.write_text(text, encoding="utf-8")
 
 
 def digest(data: bytes) -> str:
