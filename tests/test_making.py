@@ -235,3 +235,55 @@ def test_command(tmp_path, capsys):
     (tmp_path / "r.toml").write_text('negatives = [{ name = "text.swap", kk = 2 }]')
     assert cli.main(["negatives", str(path), "--recipe", str(tmp_path / "r.toml")]) == 2
     assert "did you mean" in capsys.readouterr().err
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """Drawn scenes as files in COCO's form, with their objects."""
+    from PIL import Image
+    data, images, captions, instances = vn.data.scenes(12, seed=0), [], [], []
+    (tmp_path / "pictures").mkdir()
+    for i, sample in enumerate(data):
+        Image.fromarray(sample.image).save(tmp_path / "pictures" / f"{i}.png")
+        images.append({"id": i, "file_name": f"{i}.png", "height": 64, "width": 64})
+        captions.append({"id": i, "image_id": i, "caption": sample.captions[0]})
+        for name, (left, top, right, bottom) in zip(sample.objects.names, sample.objects.boxes.tolist(), strict=True):
+            instances.append({"id": len(instances), "image_id": i, "iscrowd": 0, "category_id": len(name),
+                              "bbox": [left, top, right - left, bottom - top], "segmentation": []})
+    (tmp_path / "c.json").write_text(json.dumps({"images": images, "annotations": captions}))
+    names = {len(n): n for s in data for n in s.objects.names}
+    (tmp_path / "i.json").write_text(json.dumps({"images": images, "annotations": instances, "categories": [
+        {"id": k, "name": n, "supercategory": "shape"} for k, n in names.items()]}))
+    return tmp_path
+
+
+def test_pictures(photographs, capsys):
+    from PIL import Image
+    here = photographs
+    where = {"images": here / "pictures", "instances": here / "i.json", "progress": False}
+    made = make(here / "c.json", "images", here / "n.tar", html=here / "p.html", **where)
+    assert made.captions == 12 and made.what == "pictures" and made.valid > 6
+    with tarfile.open(made.files[0]) as archive:
+        names = archive.getnames()
+        about = [json.load(archive.extractfile(n)) for n in names if n.endswith(".json")]
+        assert [a["image"] for a in about] == [f"{i}.png" for i in range(12)]
+        for a in about:
+            source = np.asarray(Image.open(archive.extractfile(f"{a['key']:09d}.jpg")), int)
+            for n in a["negatives"]:
+                assert (n["image"] is None) == ("reason" in n)
+                if n["image"]:
+                    edited = np.asarray(Image.open(archive.extractfile(f"{a['key']:09d}.{n['image']}")), int)
+                    left, top, right, bottom = n["box"]
+                    inside = np.abs(edited - source)[top:bottom, left:right]
+                    assert edited.shape == source.shape and inside.max() > 20
+    assert sum(n["image"] is not None for a in about for n in a["negatives"]) == made.valid
+    page = (here / "p.html").read_text()
+    assert page.count("<img") == 12 * 4
+    assert make(here / "c.json", "images", here / "n.tar", **where).valid == made.valid
+    both = vn.negatives.image.paste() + vn.negatives.image.recolour(k=2)
+    assert make(here / "c.json", both, **where).slots == 36
+    command = ["negatives", str(here / "c.json"), "--recipe", "images"]
+    assert cli.main([*command, "--out", str(here / "m.tar")]) == 1
+    assert "--images DIR" in capsys.readouterr().err
+    assert cli.main([*command, "--images", str(here / "pictures"), "--out", str(here / "m.jsonl")]) == 1
+    assert ".tar" in capsys.readouterr().err

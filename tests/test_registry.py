@@ -33,7 +33,8 @@ def installed(tmp_path, monkeypatch):
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: borrowed\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[vlmneg.negatives]\ntext.louder = borrowed:louder\n"
-                                           "text.torn = torn:anything\nimage.gone = borrowed:missing\nodd = borrowed:louder\n")
+                                           "text.torn = torn:anything\nimage.gone = borrowed:missing\n"
+                                           "odd = borrowed:louder\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     yield tmp_path
     sys.modules.pop("borrowed", None)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from . import __version__
 from .benchmarks import names
+from .gnm import command as gnm
 from .negatives import recipes as negative_recipes
 from .settings import SettingsError, recipes
 
@@ -40,18 +41,21 @@ MODEL is a checkpoint's folder, a run's folder (its newest checkpoint) or hf-hub
   vlmneg negatives captions.json --recipe negclip --out negatives.jsonl
   vlmneg negatives pairs.tsv --recipe ce_clip --layout ce_clip --out ce_clip.npy
   vlmneg negatives captions.txt --recipe my.toml --html look.html      look before you make
+  vlmneg negatives captions.json --recipe images --images train2017 --instances instances.json --out images.tar
   vlmneg negatives captions.json --annotate --tagger textblob          only the cache of word classes
 
 CAPTIONS is COCO's or Karpathy's JSON, JSONL, TSV, CSV, a text of a caption a line, or a webdataset tar. The ending of
 --out says what is written: .jsonl, .tsv (NegCLIP's columns), .tar (webdataset shards), .npy (CE-CLIP's records). After
 an interruption the same command goes on where it stopped. A recipe file holds lines such as
 negatives = [{ name = "text.swap", k = 2 }, { name = "text.replace", k = 1, concept = "color" }].""",
+    "gnm": gnm.EXAMPLES,
     "convert": """examples:
   vlmneg convert clip-vit-base-patch32 clip-open --layout open_clip
   vlmneg convert ViT-B-32.pt clip-b32 --activation quick_gelu""",
     "info": """example:
   vlmneg info --json""",
 }
+AGAIN = "; the same command goes on"
 FAILURES = (ValueError, TypeError, OSError, RuntimeError, ArithmeticError, MemoryError, ImportError)
 
 
@@ -102,11 +106,13 @@ def parser() -> Parser:
                            help="columns and records (default: %(default)s)")
     negatives.add_argument("--html", metavar="FILE", help="a page with examples, what was changed marked")
     negatives.add_argument("--images", metavar="DIR", help="folder of the pictures, for tars and the page")
+    negatives.add_argument("--instances", metavar="FILE", help="objects in COCO's form, for edits of pictures")
     negatives.add_argument("--tagger", metavar="NAME", help="lexicon (built in), textblob, spacy:PIPELINE")
     negatives.add_argument("--annotate", action="store_true", help="only tag the captions, into a file beside them")
     negatives.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     negatives.add_argument("--visit", type=int, default=0, metavar="N", help="another visit gives other negatives")
     negatives.add_argument("--overwrite", action="store_true", help="replace what other settings made")
+    gnm.add_arguments(command("gnm", gnm.SUMMARY))
     convert = command("convert", "Rewrite a checkpoint in another layout.")
     convert.add_argument("source", metavar="SRC", help="folder, OpenAI's .pt file, or hf-hub:org/name")
     convert.add_argument("target", metavar="DST", help="folder to write")
@@ -185,9 +191,16 @@ def run_negatives(given: argparse.Namespace) -> None:
         _say(given, facts, f"{len(captions)} captions tagged by {made.tagger} {made.version}")
         return
     summary = making.make(given.captions, given.recipe, given.out, layout=given.layout, seed=given.seed,
-                          visit=given.visit, tagger=given.tagger, images=given.images, html=given.html,
-                          overwrite=given.overwrite, progress=False if given.json else None)
+                          visit=given.visit, tagger=given.tagger, images=given.images,
+                          instances=given.instances, html=given.html, overwrite=given.overwrite,
+                          progress=False if given.json else None)
     _say(given, vars(summary), summary.table())
+
+
+def run_gnm(given: argparse.Namespace) -> None:
+    """GNM-CLIP's variations of photographs."""
+    made = gnm.main(given)
+    _say(given, made.to_dict(), str(made))
 
 
 def run_convert(given: argparse.Namespace) -> None:
@@ -211,7 +224,7 @@ def run_info(given: argparse.Namespace) -> None:
 
 
 COMMANDS = {"demo": run_demo, "train": run_train, "eval": run_eval, "negatives": run_negatives,
-            "convert": run_convert, "info": run_info}
+            "gnm": run_gnm, "convert": run_convert, "info": run_info}
 
 
 def _say(given: argparse.Namespace, facts: Any, text: str) -> None:
@@ -248,7 +261,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return 0
     except KeyboardInterrupt:
-        more = {"train": "; --resume goes on", "negatives": "; the same command goes on"}
+        more = {"train": "; --resume goes on", "negatives": AGAIN, "gnm": AGAIN}
         return _fail("stopped" + more.get(given.command if given else "", ""), 130)
     except BrokenPipeError:                 # the reader of our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import itertools
 import json
@@ -203,10 +204,11 @@ def picture_writer(path: str | Path, quality: int) -> Shards:
     path = Path(path)
     if path.suffix.lower() != ".tar":
         raise ValueError(f"pictures are written to a .tar, got {path.name}")
-    return Shards(path, PICTURE_SHARD, _save_members, lambda sample, result, i: picture_files(sample, result, i, quality))
+    return Shards(path, PICTURE_SHARD, _save_members,
+                  functools.partial(picture_files, quality))
 
 
-def picture_files(sample: Any, result: Any, i: int, quality: int) -> list[tuple[str, bytes]]:
+def picture_files(quality: int, sample: Any, result: Any, i: int) -> list[tuple[str, bytes]]:
     """Files of a sample: KEY.jpg, .txt and .json, and for each negative KEY.neg0.jpg."""
     key = f"{sample.key:09d}"
     files, said = [(f"{key}.jpg", _jpeg(result.images[i], quality))], []
@@ -218,7 +220,7 @@ def picture_files(sample: Any, result: Any, i: int, quality: int) -> list[tuple[
         box = [int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1]
         files.append((f"{key}.neg{k}.jpg", _jpeg(result.image[i][k], quality)))
         said.append({"image": f"neg{k}.jpg", "kind": result.kind[i][k], "edit": result.edits[i][k], "box": box,
-                     "caption": result.caption[i][k]})
+                     "caption": result.caption[i][k], "source": result.source[i][k]})
     caption = result.captions[i]
     about = {"key": sample.key, "image": sample.name, "caption": caption, "captions": list(sample.captions),
              "negatives": said}
