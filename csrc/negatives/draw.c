@@ -99,7 +99,8 @@ draw_slot(const vn_text_job *job, const vn_sentence *in, vn_text *made, int64_t 
                                       &job->places[at], in, made);
             reason = out.bytes < 0 ? VN_EMPTY : judge(job, in, out, i, k);
         }
-        if ((made->variants > 0 && made->variants <= most) || (reason != VN_SAME && reason != VN_REPEAT && reason != VN_ABSENT))
+        if ((made->variants > 0 && made->variants <= most) ||
+            (reason != VN_SAME && reason != VN_REPEAT && reason != VN_ABSENT))
             break;
     }
     job->reason[at] = (uint8_t)reason;

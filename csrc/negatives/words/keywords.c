@@ -28,6 +28,11 @@ static const uint16_t member[] = {
 #include "keywords.def"
 };
 
+#define VN_PAIR(start) start,
+static const uint16_t pair_start[] = {
+#include "keywords.def"
+};
+
 _Static_assert(sizeof sense_start / sizeof sense_start[0] <= VN_SENSES, "a bit a sense");
 
 int64_t
@@ -54,6 +59,21 @@ vn_keywords_find(const char *text)
             high = middle;
     }
     return low < vn_keywords_size() && strcmp(keyword[low].text, text) == 0 ? &keyword[low] : NULL;
+}
+
+static int
+letter(const char *word, int bytes, int i)
+{
+    int c = i < bytes ? word[i] | (word[i] >= 'A' && word[i] <= 'Z' ? 32 : 0) : 0;
+    return c < 'a' ? 0 : c > 'z' ? 27 : c - 'a' + 1;
+}
+
+void
+vn_keywords_near(const char *word, int bytes, int *begin, int *end)
+{
+    int at = 28 * letter(word, bytes, 0) + letter(word, bytes, 1);
+    *begin = pair_start[at];
+    *end = pair_start[at + 1];
 }
 
 int64_t

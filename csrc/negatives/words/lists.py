@@ -4,6 +4,7 @@ Words are inflected here, found words sorted for the search, and what is put in 
 draw is a number in a range.
 """
 
+import bisect
 import re
 from pathlib import Path
 
@@ -26,9 +27,9 @@ HEAD = """\
  * VN_GROUP(name, concept, instead, starts): instead: what stands for a word that means the whole group; starts: its
  * first VN_PUT of each form. VN_FOUND(text, group, sense, form), sorted by bytes; sense 0: the whole group.
  * VN_PUT(text, group, sense, home), by form and group; home: where it is found. VN_SENSE(name, start): its first
- * VN_MEMBER, the numbers of the VN_FOUND that have it. */"""
+ * VN_MEMBER, the numbers of the VN_FOUND that have it. VN_PAIR: the first VN_FOUND with these first two letters. */"""
 MACROS = {"GROUP": "name, concept, instead, base, plural, third, ing, past", "FOUND": "text, group, sense, form",
-          "PUT": "text, group, sense, home", "SENSE": "name, start", "MEMBER": "at"}
+          "PUT": "text, group, sense, home", "SENSE": "name, start", "MEMBER": "at", "PAIR": "start"}
 
 
 def plural(word):
@@ -130,6 +131,12 @@ def lay_out(groups):
             sorted(put, key=lambda t: (FORMS.index(t[0]), order[t[1]])), [name for _, name in senses])
 
 
+def pair(text):
+    """First two letters as a number, in the order of bytes."""
+    first, second = (max(0, min(27, ord(c) - ord("a") + 1)) for c in (text + "  ")[:2])
+    return 28 * first + second
+
+
 def tables(groups):
     """Text of keywords.def."""
     found, put, senses = lay_out(groups)
@@ -157,6 +164,9 @@ def tables(groups):
     lines.append(f'VN_SENSE("", {at})')
     numbers = [f"VN_MEMBER({i})" for s in range(1, len(senses)) for i in members.get(s, ())]
     lines += [" ".join(numbers[i:i + 7]) for i in range(0, len(numbers), 7)]
+    pairs = [pair(f[0]) for f in found]
+    numbers = [f"VN_PAIR({bisect.bisect_left(pairs, p)})" for p in range(28 * 28 + 1)]
+    lines += [" ".join(numbers[i:i + 8]) for i in range(0, len(numbers), 8)]
     lines += [f"#undef VN_{m}" for m in MACROS]
     return "\n".join(lines) + "\n"
 

@@ -43,16 +43,18 @@ longest(const vn_sentence *in, int i)
     vn_match m = {i, -1, 0, 0, 0};
     const char *word = in->text.text + in->word[i].begin;
     int bytes = in->word[i].end - in->word[i].begin;
-    int64_t low = 0, high = vn_keywords_size();
+    int low, high, end;
+    vn_keywords_near(word, bytes, &low, &end);
+    high = end;
     while (low < high) {
-        int64_t middle = (low + high) / 2;
+        int middle = (low + high) / 2;
         if (order(middle, word, bytes) < 0)
             low = middle + 1;
         else
             high = middle;
     }
     m.low = low;
-    for (int64_t at = low; at < vn_keywords_size() && order(at, word, bytes) == 0; at++) {
+    for (int at = low; at < end && order(at, word, bytes) == 0; at++) {
         int last = reads(in, i, vn_keywords_entry(at)->text);
         if (last > m.last)
             m.last = last, m.begin = at;

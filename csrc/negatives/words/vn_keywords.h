@@ -43,6 +43,8 @@ typedef struct vn_put {
 int64_t vn_keywords_size(void);
 const vn_keyword *vn_keywords_entry(int64_t index);
 const vn_keyword *vn_keywords_find(const char *text); /* the first line that is this text, NULL: none */
+/* [begin,end) of the lines that start with the word's first two letters, in any case */
+void vn_keywords_near(const char *word, int bytes, int *begin, int *end);
 int64_t vn_puts_size(void);
 const vn_put *vn_puts_entry(int64_t index);
 const vn_group *vn_groups_entry(int64_t index); /* one more than there are groups, which ends the last */
