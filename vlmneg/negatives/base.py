@@ -129,10 +129,20 @@ class Request:
                        words, offsets)
 
 
+def _ascii(values):
+    """Whether all are strings of plain ASCII, found out fast."""
+    try:
+        return all(map(str.isascii, values))
+    except TypeError:
+        return False
+
+
 def _strings(values, name):
     if isinstance(values, str) or not hasattr(values, "__len__"):
         raise TypeError(f"{name} must be a list of str, got {type(values).__name__}; put one caption into a list")
     values = tuple(values)
+    if _ascii(values):
+        return values
     for i, text in enumerate(values):
         if not isinstance(text, str):
             raise TypeError(f"{name}[{i}] must be a str, got {type(text).__name__}")
@@ -156,7 +166,7 @@ def _integer(value, name, low, high):
 def _rows(captions, visit, ids):
     visit = _integer(visit, "visit", 0, 2**32)
     if ids is None:
-        ids = np.fromiter((zlib.crc32(c.encode()) for c in captions), np.uint64, len(captions))
+        ids = np.fromiter(map(zlib.crc32, map(str.encode, captions)), np.uint64, len(captions))
     else:
         ids = np.asarray(ids)
         if ids.shape != (len(captions),):
@@ -284,10 +294,9 @@ class Negatives:
             When an argument isn't what is described here.
         """
         request = self._request(captions, seed, visit, ids, avoid, samples, annotations)
-        n = len(request.captions)
-        made = Drawn([[] for _ in range(n)], [[] for _ in range(n)], np.zeros((n, 0), np.uint8),
-                     np.zeros((n, 0, PLACES, 4), np.int32), np.zeros((n, 0), np.uint8))
-        for draw in self._steps():
+        first, *more = self._steps()
+        made = first(request, None, 0)
+        for draw in more:
             made = made.beside(draw(request, made.taken(), made.code.shape[1]))
         text, kind, code = made.text, made.kind, made.code
         check_unicode(request, text, code)
@@ -493,5 +502,7 @@ def _draw_in_core(parts, request, taken, first):
     slots = tuple((listed[p.name][0], *p.slot(), first + k) for k, p in enumerate(made_by))
     text, code, edit, places, counts = _core.text_draw(
         request.captions, request.avoid, taken, request.rows, request.seed, slots, request.words, request.offsets)
-    columns = [np.array(listed[p.name][1], object)[edit[:, k]] for k, p in enumerate(made_by)]
-    return Drawn(text, np.stack(columns, 1).tolist(), code, places, counts)
+    kinds = np.empty((len(made_by), edit.max(initial=0) + 1), object)
+    for k, p in enumerate(made_by):
+        kinds[k, :len(listed[p.name][1])] = listed[p.name][1][:kinds.shape[1]]
+    return Drawn(text, kinds[np.arange(len(made_by)), edit].tolist(), code, places, counts)

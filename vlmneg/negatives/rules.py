@@ -1,6 +1,7 @@
 """When a negative is valid: what the C core leaves to Unicode and to the tokenizer."""
 
 import difflib
+import itertools
 import re
 import unicodedata
 
@@ -45,7 +46,9 @@ def check_unicode(request, text, code):
 
     It takes such letters as they are. They are judged again by `key`; a negative that fails is lost, not drawn again.
     """
-    plain = str.isascii
+    plain, every = str.isascii, itertools.chain.from_iterable
+    if all(map(plain, every((request.captions, every(text), every(request.avoid or ()))))):
+        return
     for i, caption in enumerate(request.captions):
         if plain(caption) and all(map(plain, text[i])) and (not request.avoid or all(map(plain, request.avoid[i]))):
             continue
