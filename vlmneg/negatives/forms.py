@@ -95,8 +95,6 @@ def _is_abbreviation(word: str) -> bool:
 
 def _compound(word: str, endings: dict[str, str]) -> str:
     """The word with another last part, "" where it has none of these."""
-    if word.endswith(tuple(endings.values())):
-        return word
     for old, new in endings.items():
         if word.endswith(old) and not word.endswith(_NOT_MEN):
             return word[: -len(old)] + new
@@ -125,11 +123,11 @@ def plural(word: str) -> str:
     if _is_abbreviation(last):
         return head + last + "s"
     form, base = _look_up(low, "N")
-    if form in (_PLURAL, _EITHER):
+    if form in (_PLURAL, _EITHER) or (not base and low.endswith(tuple(_LAST_PARTS.values()))):
         made = low
     elif low in _irregular_plurals():
         made = _irregular_plurals()[low]
-    elif not base and _compound(low, _LAST_PARTS):
+    elif _compound(low, _LAST_PARTS):
         made = _compound(low, _LAST_PARTS)
     elif not base and _inflect() is not None:
         made = _inflect().plural_noun(low) or low
@@ -162,6 +160,8 @@ def singular(word: str) -> str:
     form, base = _look_up(low, "N")
     if base:
         made = base if form == _PLURAL else low
+    elif low.endswith(tuple(_LAST_PARTS)):
+        made = low
     elif _compound(low, {more: one for one, more in _LAST_PARTS.items()}):
         made = _compound(low, {more: one for one, more in _LAST_PARTS.items()})
     elif _inflect() is not None:

@@ -22,14 +22,16 @@ PREPOSITIONS = [
     b"ahead of", b"in back of", b"inside of", b"outside of", b"because of", b"such as", b"along with",
 ]
 PLURALS = [  # an ending and what it becomes
-    (b"human", b"humans"), (b"german", b"germans"), (b"man", b"men"), (b"child", b"children"),
-    (b"person", b"people"), (b"foot", b"feet"), (b"tooth", b"teeth"), (b"goose", b"geese"), (b"mouse", b"mice"),
-    (b"knife", b"knives"), (b"wife", b"wives"), (b"shelf", b"shelves"), (b"leaf", b"leaves"), (b"loaf", b"loaves"),
-    (b"calf", b"calves"), (b"scarf", b"scarves"), (b"half", b"halves"), (b"wolf", b"wolves"), (b"thief", b"thieves"),
-    (b"potato", b"potatoes"), (b"tomato", b"tomatoes"), (b"hero", b"heroes"), (b"cactus", b"cacti"),
-    (b"aircraft", b"aircraft"), (b"sheep", b"sheep"), (b"deer", b"deer"), (b"bison", b"bison"),
-    (b"series", b"series"), (b"sh", b"shes"), (b"ch", b"ches"), (b"s", b"ses"), (b"x", b"xes"), (b"z", b"zes"),
-    (b"ay", b"ays"), (b"ey", b"eys"), (b"oy", b"oys"), (b"uy", b"uys"), (b"y", b"ies"), (b"", b"s"),
+    (b"human", b"humans"), (b"german", b"germans"), (b"ottoman", b"ottomans"), (b"man", b"men"),
+    (b"child", b"children"), (b"person", b"people"), (b"foot", b"feet"), (b"tooth", b"teeth"), (b"goose", b"geese"),
+    (b"mouse", b"mice"), (b"knife", b"knives"), (b"wife", b"wives"), (b"shelf", b"shelves"), (b"leaf", b"leaves"),
+    (b"loaf", b"loaves"), (b"calf", b"calves"), (b"scarf", b"scarves"), (b"half", b"halves"), (b"wolf", b"wolves"),
+    (b"thief", b"thieves"), (b"potato", b"potatoes"), (b"tomato", b"tomatoes"), (b"hero", b"heroes"),
+    (b"cactus", b"cacti"), (b"aircraft", b"aircraft"), (b"sheep", b"sheep"), (b"deer", b"deer"),
+    (b"bison", b"bison"), (b"series", b"series"), (b"hoof", b"hooves"), (b"wildlife", b"wildlife"),
+    (b"life", b"lives"), (b"mango", b"mangoes"), (b"stomach", b"stomachs"), (b"sis", b"ses"), (b"sh", b"shes"),
+    (b"ch", b"ches"), (b"s", b"ses"), (b"x", b"xes"), (b"z", b"zes"), (b"ay", b"ays"), (b"ey", b"eys"),
+    (b"oy", b"oys"), (b"uy", b"uys"), (b"y", b"ies"), (b"", b"s"),
 ]
 
 
