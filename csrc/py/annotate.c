@@ -1,39 +1,20 @@
 /* Words of captions, tagged here or by what a tagger says, as the arrays that text negatives take. */
-#include "vnpy.h"
+#include "spans.h"
 
 #include <string.h>
-
-#include "../text/vn_text.h"
 
 _Static_assert(sizeof(vn_word) == 16 && sizeof(vn_tag) == 12, "arrays hold them as rows of int32");
 
 static int
 take_captions(PyObject *tuple, vn_span **out)
 {
-    if (!PyTuple_Check(tuple)) {
-        PyErr_Format(PyExc_TypeError, "captions must be a tuple, got %s", Py_TYPE(tuple)->tp_name);
+    if (vnpy_tuple(tuple, "captions") < 0)
         return -1;
-    }
     if ((*out = PyMem_Calloc((size_t)PyTuple_GET_SIZE(tuple) + 1, sizeof **out)) == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); i++) {
-        PyObject *s = PyTuple_GET_ITEM(tuple, i);
-        Py_ssize_t bytes;
-        if (!PyUnicode_Check(s)) {
-            PyErr_Format(PyExc_TypeError, "captions[%zd] must be a str, got %s", i, Py_TYPE(s)->tp_name);
-            return -1;
-        }
-        if (((*out)[i].text = PyUnicode_AsUTF8AndSize(s, &bytes)) == NULL)
-            return -1;
-        if (bytes > INT32_MAX) {
-            PyErr_Format(PyExc_ValueError, "captions[%zd] must be shorter than 2^31 bytes, got %zd", i, bytes);
-            return -1;
-        }
-        (*out)[i].bytes = bytes;
-    }
-    return 0;
+    return vnpy_spans(tuple, "captions", INT32_MAX, *out);
 }
 
 /* tags (M,3) and begin (N+1), or two None: rows that cover all tags, each in order, with known classes */

@@ -1,39 +1,9 @@
 /* Text negatives of a batch. */
-#include "vnpy.h"
+#include "spans.h"
 
 #include "../vn_negative.h"
 
-/* The strings of a tuple, borrowed as UTF-8. */
-static int
-spans(PyObject *tuple, const char *name, vn_span *out)
-{
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); i++) {
-        PyObject *s = PyTuple_GET_ITEM(tuple, i);
-        Py_ssize_t bytes;
-        if (!PyUnicode_Check(s)) {
-            PyErr_Format(PyExc_TypeError, "%s[%zd] must be a str, got %s", name, i, Py_TYPE(s)->tp_name);
-            return -1;
-        }
-        out[i].text = PyUnicode_AsUTF8AndSize(s, &bytes);
-        if (out[i].text == NULL)
-            return -1;
-        if (bytes > INT32_MAX - VN_TEXT_GROWTH) {
-            PyErr_Format(PyExc_ValueError, "%s[%zd] must be shorter than 2^31 bytes, got %zd", name, i, bytes);
-            return -1;
-        }
-        out[i].bytes = bytes;
-    }
-    return 0;
-}
-
-static int
-want_tuple(PyObject *object, const char *name)
-{
-    if (PyTuple_Check(object))
-        return 0;
-    PyErr_Format(PyExc_TypeError, "%s must be a tuple, got %s", name, Py_TYPE(object)->tp_name);
-    return -1;
-}
+enum { LONGEST = INT32_MAX - VN_TEXT_GROWTH }; /* bytes of a string */
 
 /* A tuple of N tuples of str, or None: all spans in a row and where each row begins. */
 static int
@@ -46,7 +16,7 @@ spans_by_row(PyObject *rows, const char *name, int64_t N, vn_span **out, int64_t
     }
     if (rows == Py_None)
         return 0;
-    if (want_tuple(rows, name) < 0)
+    if (vnpy_tuple(rows, name) < 0)
         return -1;
     if (PyTuple_GET_SIZE(rows) != N) {
         PyErr_Format(PyExc_ValueError, "%s must have N = %lld rows, got %zd", name, (long long)N,
@@ -54,7 +24,7 @@ spans_by_row(PyObject *rows, const char *name, int64_t N, vn_span **out, int64_t
         return -1;
     }
     for (int64_t i = 0; i < N; i++) {
-        if (want_tuple(PyTuple_GET_ITEM(rows, i), name) < 0)
+        if (vnpy_tuple(PyTuple_GET_ITEM(rows, i), name) < 0)
             return -1;
         total += PyTuple_GET_SIZE(PyTuple_GET_ITEM(rows, i));
         (*begin)[i + 1] = total;
@@ -64,7 +34,7 @@ spans_by_row(PyObject *rows, const char *name, int64_t N, vn_span **out, int64_t
         return -1;
     }
     for (int64_t i = 0; i < N; i++)
-        if (spans(PyTuple_GET_ITEM(rows, i), name, *out + (*begin)[i]) < 0)
+        if (vnpy_spans(PyTuple_GET_ITEM(rows, i), name, LONGEST, *out + (*begin)[i]) < 0)
             return -1;
     return 0;
 }
@@ -76,7 +46,7 @@ slots(PyObject *tuple, vn_text_slot *out)
     for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(tuple); k++) {
         PyObject *s = PyTuple_GET_ITEM(tuple, k);
         int64_t value[4];
-        if (want_tuple(s, "a slot") < 0)
+        if (vnpy_tuple(s, "a slot") < 0)
             return -1;
         if (PyTuple_GET_SIZE(s) != 4) {
             PyErr_Format(PyExc_ValueError, "a slot must have 4 numbers, got %zd", PyTuple_GET_SIZE(s));
@@ -230,7 +200,7 @@ text_draw(PyObject *module, PyObject *const *args, Py_ssize_t n)
     results out = {NULL, NULL, NULL, NULL};
     PyObject *text = NULL, *result = NULL;
     (void)module;
-    if (vnpy_count("text_draw", n, 8) < 0 || want_tuple(args[0], "captions") < 0 || want_tuple(args[5], "slots") < 0 ||
+    if (vnpy_count("text_draw", n, 8) < 0 || vnpy_tuple(args[0], "captions") < 0 || vnpy_tuple(args[5], "slots") < 0 ||
         (job.row = vnpy_in(args[3], "rows", NPY_UINT64, "N", &axes)) == NULL ||
         vnpy_uint64(args[4], "seed", &job.seed) < 0)
         return NULL;
@@ -248,7 +218,8 @@ text_draw(PyObject *module, PyObject *const *args, Py_ssize_t n)
         goto done;
     }
     job.caption = caption;
-    if (spans(args[0], "captions", caption) < 0 || spans_by_row(args[1], "avoid", job.N, &avoid, &avoid_begin) < 0 ||
+    if (vnpy_spans(args[0], "captions", LONGEST, caption) < 0 ||
+        spans_by_row(args[1], "avoid", job.N, &avoid, &avoid_begin) < 0 ||
         spans_by_row(args[2], "taken", job.N, &taken, &taken_begin) < 0 || slots(args[5], slot) < 0 ||
         annotations(&job, args[6], args[7]) < 0 || lay_out(&job, at) < 0 || make_results(&out, &job, &axes) < 0)
         goto done;
