@@ -210,6 +210,11 @@ def test_frequent_words_are_drawn_more_often(net):
     assert r.valid.all() and 180 <= cows < 200, "50 of 53 by weight"
 
 
+def test_rare_words_can_be_left_out(net):
+    g = text.wordnet(k=2, kinds="noun", least=2, lexicon=net)
+    assert g(["a dog"]).text == [["a cow", "a dog"]] and g(["a dog"]).reason == [["", "REPEAT"]]
+
+
 def test_two_readers_one_result(nltk_net, wn_net):
     captions = ["A big dog runs near a red cow.", "two ponies riding", "a small cat and a woman", *CAPTIONS]
     a, b = (text.wordnet(k=3, lexicon=net)(captions, seed=2) for net in (nltk_net, wn_net))
@@ -257,7 +262,8 @@ def test_what_is_missing(monkeypatch, tmp_path):
 
 def test_refusals():
     for bad, words in (({"kinds": "joke"}, "kinds"), ({"relation": "x"}, "relation"), ({"lexicon": None}, "lexicon"),
-                       ({"lexicon": "x"}, "lexicon"), ({"lexicon": Nltk}, "lexicon"), ({"k": 17}, "k must")):
+                       ({"lexicon": "x"}, "lexicon"), ({"lexicon": Nltk}, "lexicon"), ({"k": 17}, "k must"),
+                       ({"least": 0}, "least")):
         with pytest.raises(ValueError, match=words):
             text.wordnet(**bad)
     assert lexicon_of(None) is None and lexicon_of("wn").name == "wn"

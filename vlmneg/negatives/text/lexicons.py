@@ -132,8 +132,11 @@ class _WordNet:
 
     def _apart(self, word: str, found: dict[str, int], pos: str) -> dict[str, int]:
         """Single words in lower case that are no relatives, in a fixed order."""
+        if not found:
+            return {}
+        near = {name.lower() for sense in self._known("near", word, pos) for name, _ in self._words(sense)}
         return {name: count for name, count in sorted(found.items())
-                if name.isalpha() and name.islower() and not self._relatives(word, name, pos)}
+                if name.isalpha() and name.islower() and name != word and name not in near}
 
     def _relatives(self, old: str, new: str, pos: str) -> bool:
         if old.lower() == new.lower():
@@ -225,15 +228,25 @@ class Nltk(_WordNet):
     def _senses(self, word: str, pos: str) -> list[Any]:
         return self._reader.synsets(word, pos)
 
+    @functools.cached_property
+    def _counts(self) -> dict[str, int]:
+        """Of all lemmas by their key: NLTK's count searches a file each time."""
+        with self._reader.open("cntlist.rev") as file:
+            rows = [line.split() for line in file]
+        return {row[0]: int(row[2]) for row in rows if len(row) > 2}
+
+    def _count(self, lemma: Any) -> int:
+        return self._counts.get(lemma.key(), 0)
+
     def _words(self, sense: Any) -> Iterable[tuple[str, int]]:
-        return [(lemma.name(), lemma.count()) for lemma in sense.lemmas()]
+        return [(lemma.name(), self._count(lemma)) for lemma in sense.lemmas()]
 
     def _similar(self, sense: Any) -> Iterable[Any]:
         return sense.similar_tos()
 
     def _lexical(self, word: str, sense: Any, relation: str) -> Iterable[Any]:
         step = "antonyms" if relation == "antonym" else "derivationally_related_forms"
-        return [(other.synset(), other.name(), other.count()) for lemma in _own(sense.lemmas(), word, _nltk_name)
+        return [(other.synset(), other.name(), self._count(other)) for lemma in _own(sense.lemmas(), word, _nltk_name)
                 for other in getattr(lemma, step)()]
 
 

@@ -1,6 +1,7 @@
 """Negatives of a word net: a word becomes its opposite, or another thing of the same sort."""
 
-import math
+import bisect
+import itertools
 
 import numpy as np
 
@@ -33,6 +34,9 @@ class wordnet(Negatives):
         Classes of words to replace, of "noun", "adjective", "verb", "adverb"; None: all.
     relation : str or tuple of str
         Of "antonym", "sibling".
+    least : int
+        How often a word must occur in the word net's sample of texts; with 2, rare ones ("okapi" for "sheep") are left
+        out, which CREPE draws too.
     lexicon : "nltk", "wn" or Lexicon
         Where the word net comes from; see `vlmneg.negatives.text.lexicons`. Data is never fetched.
 
@@ -53,8 +57,10 @@ class wordnet(Negatives):
 
     name = "wordnet"
 
-    def __init__(self, *, k=3, kinds=None, relation=RELATIONS, lexicon="nltk"):
-        super().__init__(k=k, kinds=kinds, relation=relation, lexicon=lexicon)
+    def __init__(self, *, k=3, kinds=None, relation=RELATIONS, least=1, lexicon="nltk"):
+        super().__init__(k=k, kinds=kinds, relation=relation, least=least, lexicon=lexicon)
+        if isinstance(least, bool) or not isinstance(least, int) or least < 1:
+            raise ValueError(f"least must be an integer of at least 1, got {least!r}")
         chosen = bits(kinds, KINDS, "kinds")
         self._kinds = {CLASSES[name]: name for i, name in enumerate(KINDS) if chosen >> i & 1}
         chosen = bits(relation, RELATIONS, "relation")
@@ -112,10 +118,15 @@ class wordnet(Negatives):
         return text, kind, code
 
     def _drawn(self, word, kind, seed, row, draw):
-        """A word's replacements in the order of a draw by weight without replacement, the first few."""
+        """A word's replacements by weight without replacement, the first few."""
         weights = {}
         for relation in self._relations:
             weights.update(getattr(self._lexicon, f"{relation}s")(word, kind))
-        late = [-math.log((_core.philox(seed, row, draw + j, STREAM_WORDNET)[0] + 0.5) / 2**32) / max(w, 1)
-                for j, w in enumerate(weights.values())]
-        return [new for _, new in sorted(zip(late, weights, strict=True))[:TRIES]]
+        least = self.parameters["least"]
+        names = [name for name, weight in weights.items() if max(weight, 1) >= least]
+        weights = [max(weights[name], 1) for name in names]
+        for j in range(min(TRIES, len(names))):
+            sums = list(itertools.accumulate(weights))
+            at = bisect.bisect(sums, _core.philox(seed, row, draw + j, STREAM_WORDNET)[0] * sums[-1] >> 32)
+            weights[at] = 0
+            yield names[at]
