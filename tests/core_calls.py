@@ -80,6 +80,7 @@ def calls():
         "set_threads": lambda: (1,),
         "threads": tuple,
         "philox": lambda: (1, 2, 3, 4),
+        "philox_rows": lambda: (1, rows, 3, 4),
         "scene_draw": lambda: (0, i64(0, 1, 2), -1, 16),
         "scene_say": lambda: (0, i64(0, 1, 2), 0),
         "scene_objects": lambda: (0, 3, -1),

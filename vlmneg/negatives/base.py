@@ -119,12 +119,12 @@ class Request:
     def __getitem__(self, at):
         """The same for the captions at these places."""
         def chosen(values):
-            return None if values is None else type(values)(values[i] for i in at)
+            return None if values is None else type(values)(map(values.__getitem__, at.tolist()))
         words = offsets = None
         if self.words is not None:
-            pieces = [self.words[self.offsets[i]:self.offsets[i + 1]] for i in at]
-            words = np.concatenate([self.words[:0], *pieces])
-            offsets = np.cumsum([0, *map(len, pieces)])
+            lengths = np.diff(self.offsets)[at]
+            offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+            words = self.words[np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][at] - offsets[:-1], lengths)]
         return Request(chosen(self.captions), self.seed, self.rows[at], chosen(self.avoid), chosen(self.samples),
                        words, offsets)
 
@@ -381,25 +381,28 @@ class Mix(Negatives):
         made = Drawn([[] for _ in range(n)], [[] for _ in range(n)], np.zeros((n, 0), np.uint8),
                      np.zeros((n, 0, PLACES, 4), np.int32), np.zeros((n, 0), np.uint8))
         for k in range(self.k):
-            earlier = [tuple(a) + tuple(b) for a, b in zip(taken or [()] * n, made.taken() or [()] * n, strict=True)]
-            order = np.array([self._order(request, i, first + k, weights) for i in range(n)])
+            earlier, own = taken, made.taken()
+            if own is not None:
+                earlier = own if taken is None else [a + b for a, b in zip(taken, own, strict=True)]
+            order = self._order(request, first + k, weights)
             slot, open_rows = None, np.arange(n)
             for turn in range(len(parts)):
                 for j, part in enumerate(parts):
                     at = open_rows[order[open_rows, turn] == j]
                     if len(at):
-                        drawn = draw_part(part, request[at], tuple(earlier[i] for i in at), first + k)
+                        known = None if earlier is None else tuple(earlier[i] for i in at.tolist())
+                        drawn = draw_part(part, request[at], known, first + k)
                         slot = drawn.spread(at, n) if slot is None else slot.filled(at, drawn)
                 open_rows = np.flatnonzero(slot.code[:, 0] != VALID)
             made = made.beside(slot)
         return made
 
     @staticmethod
-    def _order(request, i, slot, weights):
-        """Numbers of the generators in the order of a draw by weight without replacement."""
-        u = [(_core.philox(request.seed, int(request.rows[i]), (slot << 16) + j, STREAM_MIX)[0] + 0.5) / 2**32
-             for j in range(len(weights))]
-        return np.argsort(-np.log(u) / weights, kind="stable")
+    def _order(request, slot, weights):
+        """Numbers of the generators in the order of a draw by weight without replacement, a line a caption."""
+        words = [_core.philox_rows(request.seed, request.rows, (slot << 16) + j, STREAM_MIX)
+                 for j in range(len(weights))]
+        return np.argsort(-np.log((np.stack(words, 1) + 0.5) / 2**32) / weights, axis=1, kind="stable")
 
 
 Negatives.mixture = Mix     # what mixes generators of the modality; sums and mixtures aren't mixed
@@ -455,6 +458,8 @@ class Drawn:
         """Each row's valid negatives; None before the first slot."""
         if not self.code.shape[1]:
             return None
+        if not self.code.any():
+            return tuple(map(tuple, self.text))
         rows = zip(self.text, self.code.tolist(), strict=True)
         return tuple(tuple(t for t, c in zip(*row, strict=True) if c == VALID) for row in rows)
 
@@ -473,8 +478,8 @@ class Drawn:
 
     def filled(self, at, other):
         """The other's rows put in at these places."""
-        for i, text, kind in zip(at, other.text, other.kind, strict=True):
-            self.text[i], self.kind[i] = list(text), list(kind)
+        for i, text, kind in zip(at.tolist(), other.text, other.kind, strict=True):
+            self.text[i], self.kind[i] = text, kind
         for f in ("code", "places", "counts"):
             getattr(self, f)[at] = getattr(other, f)
         return self
