@@ -1,9 +1,10 @@
-"""python -m bench PART [options]: runs one comparison and prints its table. Parts: image, step, tagger."""
+"""python -m bench PART [options]: runs one comparison and prints its table. Parts: coverage, image, step,
+tagger."""
 
 import argparse
 import sys
 
-from bench import image_negatives, step, tagger
+from bench import coverage, image_negatives, step, tagger
 
 
 def main():
@@ -13,6 +14,7 @@ def main():
         epilog="example: python -m bench step --batch 32 --negatives 1 --pairs 7",
     )
     parts = parser.add_subparsers(dest="part", required=True)
+    coverage.add_arguments(parts.add_parser("coverage", help="edits of SugarCrepe that our recipes can make"))
     image_negatives.add_arguments(parts.add_parser("image", help="image edits against OpenCV"))
     step.add_arguments(parts.add_parser("step", help="one training step of ViT-B/32 against open_clip's"))
     tagger.add_arguments(parts.add_parser("tagger", help="agreement of the built-in tagger with TextBlob"))
