@@ -15,6 +15,8 @@ from vlmneg.negatives import key, text
 LINES = {name: i for i, (name, *_) in enumerate(_core.text_listed())}
 GENERATORS = [text.shuffle(k=3), *(text.shuffle(k=1, kinds=kind) for kind in text.shuffle.KINDS),
               *(text.add(k=1, kinds=kind) for kind in text.add.KINDS),
+              text.swap(k=1, kinds="attribute"), text.swap(k=1, kinds="relation"), text.swap(k=1, kinds="adjective"),
+              *(text.exchange(k=1, kinds=kind) for kind in text.exchange.KINDS),
               text.negate(k=2), *(text.negate(k=1, kinds=kind) for kind in text.negate.KINDS)]
 ALL = sum(GENERATORS[1:], GENERATORS[0])
 SLOTS = [(LINES[g.name], *g.slot(), k) for k, g in enumerate(GENERATORS)]
@@ -192,6 +194,46 @@ def test_negate_features():
     assert not any("dog." in t.replace("hot dog", "") for t in found)
     found = made(text.negate(k=1, kinds="but_not"), "a red sofa", 100)
     assert "this image features a cat, but not a red sofa" in found and all(t.endswith("not a red sofa") for t in found)
+
+
+@pytest.mark.parametrize("caption, kinds, expected", [
+    ("a wood chair near a red car", "attribute", {"a red chair near a wood car"}),
+    ("a wood chair near a red car", "adjective", set()),
+    ("two dogs near three old cats", "attribute", {"three dogs near two old cats"}),
+    ("a big old red bus", "attribute", set()),
+    ("a big old red bus", "adjective", set()),
+    ("a black and white cat near a red car", "attribute",
+     {"a red and white cat near a black car", "a black and red cat near a white car"}),
+    ("a man on a street corner with a dog", "relation", {"a street corner on a man with a dog"}),
+    ("a dog behind a dog on a cat", "relation", {"a cat behind a dog on a dog"}),
+    ("a man and a woman on a sofa", "relation", {"a sofa and a woman on a man"}),
+    ("a man on a sofa", "relation", set()),
+])
+def test_swap(caption, kinds, expected):
+    assert made(text.swap(k=1, kinds=kinds), caption, 60) == expected
+
+
+@pytest.mark.parametrize("caption, kinds, expected", [
+    ("A red car near an old bus", "attribute", {"An old car near a red bus"}),
+    ("A chubby man with an orange drink", "attribute", {"An orange man with a chubby drink"}),
+    ("a big red car", "attribute", set()),
+    ("People watch a man on a screen", "phrase",
+     {"A man watches people on a screen", "A screen watches a man on people", "People watch a screen on a man"}),
+    ("A woman is near pigeons.", "phrase", {"Pigeons are near a woman."}),
+    ("An apple next to two dogs", "phrase", set()),
+    ("An apple on two dogs", "phrase", {"Two dogs on an apple"}),
+    ("Two dogs and a cat", "number", {"A dog and two cats"}),
+    ("TWO DOGS AND AN OLD CAT", "number", {"A DOG AND TWO OLD CATS"}),
+    ("a woman is with three oranges", "number", {"three women are with an orange"}),
+    ("two cats and two dogs", "number", set()),
+    ("the man who sits near two dogs", "phrase", set()),
+    ("An orange car near a dog and the white cat", "transfer",
+     {"A car near an orange dog and the white cat", "An orange car near a white dog and the cat"}),
+    ("Small dogs on a bus", "transfer", {"Dogs on a small bus"}),
+    ("a dog on a black and white sofa", "transfer", set()),
+])
+def test_exchange(caption, kinds, expected):
+    assert made(text.exchange(k=1, kinds=kinds), caption, 60) == expected
 
 
 def test_shuffle_mends_nothing():

@@ -17,7 +17,6 @@ enum { OBJECT, ATTRIBUTE, KINDS };
 static const char *const kinds[] = {"add_object", "add_attribute", NULL};
 
 enum { AND_BEHIND, WITH_BEHIND, AND_BEFORE };
-enum { NO_VERB = -1, NEVER = -2 };
 
 /* Where something can come in: words [first, head] are the noun phrase. Of an object: how, and the verb to mend; of an
  * attribute: before which word, and bits of the lists it can be of. */
@@ -29,44 +28,6 @@ typedef struct place {
 
 enum { PLACES = 3 * VN_MAX_WORDS };
 
-/* The plural of a finite verb in the singular; empty where it is none. */
-static vn_span
-plural_of(const vn_sentence *in, int i)
-{
-    static const char *const forms[][2] = {
-        {"is", "are"}, {"was", "were"}, {"has", "have"}, {"does", "do"}, {"isn't", "aren't"}, {"wasn't", "weren't"},
-    };
-    const char *text = NULL;
-    for (size_t k = 0; k < sizeof forms / sizeof forms[0]; k++)
-        if (vn_sentence_reads(in, i, forms[k][0]))
-            text = forms[k][1];
-    vn_span s = {text, text == NULL ? 0 : (int64_t)strlen(text)};
-    return text == NULL && in->word[i].kind == 'V' && in->word[i].form == VN_THIRD ? vn_verb_base(in, i) : s;
-}
-
-/* The verb that has to agree when the noun phrase [first, head] becomes two, NO_VERB, or NEVER where it can't. */
-static int
-verb_of(const vn_sentence *in, int first, int head)
-{
-    int starts = !vn_sentence_joined(in, first);
-    if (in->word[head].form == VN_PLURAL || (!starts && in->word[first - 1].kind != 'C'))
-        return NO_VERB;
-    for (int i = head + 1; vn_sentence_joined(in, i); i++) {
-        int kind = in->word[i].kind, form = in->word[i].form;
-        if (kind == 'U')
-            return NEVER;
-        if (kind == 'C')
-            return NO_VERB;
-        if (kind == 'X' || (kind == 'V' && form == VN_THIRD))
-            return plural_of(in, i).bytes > 0 ? i : kind == 'X' ? NO_VERB : NEVER;
-        if (kind == 'V' && form == VN_BASE)
-            return NO_VERB;
-        if (!starts && kind != 'R')
-            return NO_VERB;
-    }
-    return NO_VERB;
-}
-
 static int
 object_places(place *found, const vn_sentence *in)
 {
@@ -74,13 +35,15 @@ object_places(place *found, const vn_sentence *in)
     for (int h = 0; h < in->words; h++) {
         if (!vn_phrase_ends(in, h))
             continue;
-        int first = vn_phrase_start(in, h), verb = verb_of(in, first, h), of = vn_phrase_measures(in, h);
+        int first = vn_phrase_start(in, h), of = vn_phrase_measures(in, h);
+        int verb = in->word[h].form == VN_PLURAL ? VN_NO_VERB : vn_phrase_verb(in, first, h);
         for (int how = AND_BEHIND; how <= AND_BEFORE; how++) {
-            place p = {(int16_t)first, (int16_t)h, (int16_t)how, (int16_t)(how == WITH_BEHIND ? NO_VERB : verb), 0, 0};
+            place p = {
+                (int16_t)first, (int16_t)h, (int16_t)how, (int16_t)(how == WITH_BEHIND ? VN_NO_VERB : verb), 0, 0};
             int fits = how == AND_BEFORE    ? !(vn_sentence_joined(in, first) && in->word[first - 1].form == VN_OF)
                        : how == WITH_BEHIND ? !of && !vn_sentence_reads(in, h + 1, "with")
                                             : !of;
-            if (fits && p.verb != NEVER)
+            if (fits && p.verb != VN_NEVER)
                 found[count++] = p;
         }
     }
@@ -96,10 +59,10 @@ add_object(vn_text *out, const vn_sentence *in, const place *p, const vn_phrase 
     vn_text_say(out, object->text);
     vn_text_say(out, p->how == AND_BEFORE ? " and " : "");
     int at = p->how == AND_BEFORE ? in->word[p->first].begin : in->word[p->head].end;
-    vn_span text = {out->room, out->said};
+    vn_span text = {out->room, out->said}, verb = {"", 0};
     vn_text_edit(out, at, at, text);
-    if (p->verb >= 0)
-        vn_text_put(out, in, p->verb, p->verb, plural_of(in, p->verb));
+    if (p->verb >= 0 && (verb = vn_verb_turned(out, in, p->verb, 1)).bytes > 0)
+        vn_text_put(out, in, p->verb, p->verb, verb);
     return vn_object_mentioned(in, object->text) ? VN_ABSENT : VN_VALID;
 }
 

@@ -105,7 +105,7 @@ find_verbs(places *p, const vn_sentence *in)
         if (kind == 'X' ? !vn_sentence_reads(in, i, "be") && !vn_sentence_reads(in, i, "been") &&
                               !vn_sentence_reads(in, i, "do") && !vn_sentence_reads(in, i, "does") &&
                               !vn_sentence_reads(in, i, "being")
-                        : kind == 'V' && ((form == VN_THIRD && vn_verb_base(in, i).bytes > 0 && left != 'X') ||
+                        : kind == 'V' && ((form == VN_THIRD && vn_word_base(in, i).bytes > 0 && left != 'X') ||
                                           (form == VN_BASE && plural) ||
                                           (form == VN_ING && (left == 0 || vn_word_is(left, "NC")))))
             add(p, i, i);
@@ -175,7 +175,7 @@ negate_verb(vn_text *out, const vn_sentence *in, int i)
         return;
     }
     vn_text_say(out, w->form == VN_ING ? "not " : w->form == VN_BASE ? "do not " : "does not ");
-    vn_span base = vn_verb_base(in, i), text = {out->room, out->said};
+    vn_span base = vn_word_base(in, i), text = {out->room, out->said};
     if (w->form == VN_THIRD) {
         vn_text_say(out, base.text);
         text.bytes = out->said;

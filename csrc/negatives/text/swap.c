@@ -1,17 +1,19 @@
 /* swap: two spans of one class exchange places, by their offsets in the raw text.
  *
- * Classes: noun phrases of more than two words, verb phrases, singular nouns, plural nouns, adverbs, adjectives. One
- * class is drawn among those with a pair to exchange, then one pair. No word is lost, added or changed but for the
- * capital letter that opens the text: pairs that would break a/an, number or verb form are not exchanged, nor are
- * those that a symmetric word joins, for "a cat and a dog" is "a dog and a cat".
- * NegCLIP (Yuksekgonul et al., ICLR 2023), arXiv:2210.01936. */
-#include "../../vn_negative.h"
+ * NegCLIP's classes: noun phrases of more than two words, verb phrases, singular nouns, plural nouns, adverbs,
+ * adjectives. AHNPL's: attributes, whatever stands before two different nouns. CE-CLIP's: relation, the first two nouns
+ * of at least three that can be exchanged. A class is drawn among those with a pair, then one pair. No word is lost,
+ * added or changed but for the capital that opens the text: pairs that would break a/an, number or verb form are not
+ * exchanged, nor are those of one noun or that a symmetric word joins: "a cat and a dog" is "a dog and a cat".
+ * NegCLIP (ICLR 2023), arXiv:2210.01936; CE-CLIP (CVPR 2024), arXiv:2306.08832; AHNPL (IJCAI 2025), arXiv:2505.15576.
+ */
+#include "../vn_grammar.h"
 
 #include <string.h>
 
-enum { PHRASE, VERB, NOUN, PLURAL, ADVERB, ADJECTIVE, CLASSES };
-static const char *const kinds[] = {"swap_phrase", "swap_verb", "swap_noun", "swap_plural", "swap_adverb",
-                                    "swap_adjective", NULL};
+enum { PHRASE, VERB, NOUN, PLURAL, ADVERB, ADJECTIVE, ATTRIBUTE, RELATION, CLASSES };
+static const char *const kinds[] = {"swap_phrase",    "swap_verb",      "swap_noun",     "swap_plural", "swap_adverb",
+                                    "swap_adjective", "swap_attribute", "swap_relation", NULL};
 
 /* words [first, last]; form: what must agree between spans that exchange places */
 typedef struct span {
@@ -22,13 +24,6 @@ typedef struct spans {
     span span[VN_MAX_WORDS];
     int count;
 } spans;
-
-/* a noun before "of" measures ("a cup of tea") and stays where it is */
-static int
-measures(const vn_sentence *in, int i)
-{
-    return vn_sentence_joined(in, i + 1) && in->word[i + 1].form == VN_OF;
-}
 
 static void
 add(spans *s, int first, int last, int form)
@@ -53,11 +48,51 @@ find_single(spans *s, const vn_sentence *in, int class)
 {
     for (int i = 0; i < in->words; i++) {
         int kind = in->word[i].kind, plural = in->word[i].form == VN_PLURAL;
-        if ((class == NOUN && kind == 'N' && !plural && !measures(in, i)) ||
-            (class == PLURAL && kind == 'N' && plural && !measures(in, i)) || (class == ADVERB && kind == 'R') ||
-            (class == ADJECTIVE && kind == 'A'))
+        if ((class == NOUN && kind == 'N' && !plural && !vn_phrase_measures(in, i)) ||
+            (class == PLURAL && kind == 'N' && plural && !vn_phrase_measures(in, i)) ||
+            (class == ADVERB && kind == 'R') || (class == ADJECTIVE && kind == 'A'))
             add(s, i, i, kind != 'R' && leans(in, i));
     }
+}
+
+/* Words before nouns, of whatever class; numbers, which ask for a plural, change places among themselves. */
+static void
+find_attributes(spans *s, const vn_sentence *in)
+{
+    for (int i = 0; i < in->words; i++) {
+        int number = in->word[i].kind == 'M' && vn_sentence_joined(in, i + 1) && vn_word_is(in->word[i + 1].kind, "AN");
+        if (number || (vn_word_is(in->word[i].kind, "NA") && leans(in, i)))
+            add(s, i, i, number);
+    }
+}
+
+/* whole compounds, if there are at least three */
+static void
+find_nouns(spans *s, const vn_sentence *in)
+{
+    int nouns = 0;
+    for (int i = 0, last; i < in->words; i = last + 1) {
+        last = i;
+        if (in->word[i].kind != 'N')
+            continue;
+        while (vn_sentence_joined(in, last + 1) && in->word[last + 1].kind == 'N')
+            last++;
+        nouns++;
+        if (!vn_phrase_measures(in, last))
+            add(s, i, last, in->word[last].form);
+    }
+    s->count = nouns >= 3 ? s->count : 0;
+}
+
+/* the last word of what word i stands before: the noun that it describes */
+static int
+described(const vn_sentence *in, int i)
+{
+    for (i++; vn_sentence_joined(in, i + 1); i++)
+        if (!vn_word_is(in->word[i + 1].kind, "AN") &&
+            !(in->word[i + 1].form == VN_MUTUAL && vn_sentence_joined(in, i + 2) && in->word[i + 2].kind == 'A'))
+            break;
+    return i;
 }
 
 /* determiner or number, then adjectives, numbers and nouns, a noun at the end */
@@ -72,7 +107,7 @@ find_phrases(spans *s, const vn_sentence *in)
                     last = j;
                 j++;
             } while (vn_sentence_joined(in, j) && vn_word_is(in->word[j].kind, "MAN"));
-        if (last >= i + 2 && !measures(in, last))
+        if (last >= i + 2 && !vn_phrase_measures(in, last))
             add(s, i, last, in->word[last].form);
         i = VN_MAX(last + 1, i + 1);
     }
@@ -90,7 +125,7 @@ find_verbs(spans *s, const vn_sentence *in)
                     last = j;
                 j++;
             } while (vn_sentence_joined(in, j) && (in->word[j].kind == 'V' || (in->word[j].kind == 'X' && last < 0) ||
-                                       (in->word[j].kind == 'R' && last < 0)));
+                                                   (in->word[j].kind == 'R' && last < 0)));
         if (last >= 0)
             add(s, i, last, in->word[i].kind == 'X' ? 255 : in->word[i].form);
         i = VN_MAX(last + 1, i + 1);
@@ -111,11 +146,8 @@ article_fits(const vn_sentence *in, int at, int first)
 static int
 symmetric(const vn_sentence *in, span a, span b, int class)
 {
-    const char *others = class == PHRASE || class == NOUN || class == PLURAL ? "DN" : "";
-    for (int i = a.last + 1; i < b.first; i++)
-        if (in->word[i].form != VN_MUTUAL && !vn_word_is(in->word[i].kind, others))
-            return 0;
-    return 1;
+    const char *others = class == PHRASE || class == NOUN || class == PLURAL || class == RELATION ? "DN" : "";
+    return vn_words_mutual(in, a.last + 1, b.first - 1, others);
 }
 
 static vn_reason
@@ -123,7 +155,8 @@ fits(const vn_sentence *in, span a, span b, int class)
 {
     if (vn_key_equal(vn_sentence_part(in, a.first, a.last), vn_sentence_part(in, b.first, b.last)))
         return VN_EMPTY;
-    if (symmetric(in, a, b, class))
+    int one = (class == ADJECTIVE || class == ATTRIBUTE) && described(in, a.first) == described(in, b.first);
+    if (one || symmetric(in, a, b, class))
         return VN_SYMMETRIC;
     int agree = a.form == b.form && article_fits(in, a.first, b.first) && article_fits(in, b.first, a.first);
     return agree ? VN_VALID : VN_EMPTY;
@@ -163,12 +196,18 @@ find(found *f, const vn_sentence *in, int classes)
             continue;
         if (c == PHRASE)
             find_phrases(&f->spans[c], in);
+        else if (c == ATTRIBUTE)
+            find_attributes(&f->spans[c], in);
+        else if (c == RELATION)
+            find_nouns(&f->spans[c], in);
         else if (c == VERB)
             find_verbs(&f->spans[c], in);
         else
             find_single(&f->spans[c], in, c);
         if (f->spans[c].count > 1)
             find_pairs(f, in, c);
+        if (c == RELATION) /* the first */
+            f->pairs[c] = VN_MIN(f->pairs[c], 1);
         if (f->pairs[c] > 0)
             f->chosen[f->classes++] = c;
         f->variants += f->pairs[c];
@@ -200,5 +239,8 @@ make(vn_text *out, const vn_sentence *in, const int32_t *param, vn_rng *rng)
 }
 
 const vn_text_maker vn_text_swap = {
-    "swap", "two noun phrases, verbs, nouns, adverbs or adjectives exchange places", kinds, make,
+    "swap",
+    "two noun phrases, verbs, nouns, adverbs or adjectives exchange places",
+    kinds,
+    make,
 };

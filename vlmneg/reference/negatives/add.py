@@ -1,46 +1,19 @@
 """Twin of csrc/negatives/text/add.c."""
 
-from vlmneg.reference.negatives.grammar import listed, measures, mentioned, phrases, verb_base
+from vlmneg.reference.negatives.grammar import NEVER, listed, measures, mentioned, phrases, turned, verb_of
 from vlmneg.reference.negatives.replace import holds
 from vlmneg.reference.negatives.sentence import ABSENT, EMPTY, VALID, Edit, put
-from vlmneg.reference.text import BASE, OF, PLURAL, THIRD, lower, wants_an
+from vlmneg.reference.text import OF, PLURAL, lower, wants_an
 
 OBJECT, ATTRIBUTE = range(2)
 LISTS = ("SIZE", "AGE", "YEARS", "LOOK", "STATE", "COLOR", "MATERIAL")
-PLURALS = {b"is": b"are", b"was": b"were", b"has": b"have", b"does": b"do", b"isn't": b"aren't",
-           b"wasn't": b"weren't"}
-
-
-def plural_of(s, i):
-    """The plural of a finite verb in the singular, or None."""
-    w = s.words[i]
-    found = PLURALS.get(lower(s.part(i, i)))
-    return verb_base(s, i) if found is None and w.kind == "V" and w.form == THIRD else found
-
-
-def verb_of(s, first, head):
-    """(whether the phrase can become two, the verb that then has to agree or None)"""
-    starts = not s.joined(first)
-    if s.words[head].form == PLURAL or not starts and s.words[first - 1].kind != "C":
-        return True, None
-    i = head + 1
-    while s.joined(i):
-        w = s.words[i]
-        if w.kind == "U":
-            return False, None
-        if w.kind == "X" or w.kind == "V" and w.form == THIRD:
-            mended = plural_of(s, i) is not None
-            return mended or w.kind == "X", i if mended else None
-        if w.kind == "C" or w.kind == "V" and w.form == BASE or not starts and w.kind != "R":
-            break
-        i += 1
-    return True, None
 
 
 def objects(s):
     """(byte, words before, words behind, verb or None) for each way to add an object."""
     for first, h in phrases(s):
-        can, verb = verb_of(s, first, h)
+        verb = verb_of(s, first, h) if s.words[h].form != PLURAL else None
+        can = verb != NEVER
         begin, end = s.words[first].begin, s.words[h].end
         if can and not measures(s, h):
             yield end, b" and ", b"", verb
@@ -104,6 +77,6 @@ def make(s, param, rng):
         return ABSENT if absent else VALID, [Edit(place[0], place[0], word + b" ")], kind, 0
     at, before, behind, verb = place
     edits = [Edit(at, at, before + (b"an " if wants_an(word) else b"a ") + word + behind)]
-    if verb is not None:
-        edits.append(put(s, verb, verb, plural_of(s, verb)))
+    if verb is not None and turned(s, verb, True):
+        edits.append(put(s, verb, verb, turned(s, verb, True)))
     return ABSENT if mentioned(s, word) else VALID, edits, kind, 0

@@ -1,6 +1,6 @@
 """Twin of csrc/negatives/text/negate.c."""
 
-from vlmneg.reference.negatives.grammar import listed, measures, mentioned, phrases, verb_base
+from vlmneg.reference.negatives.grammar import listed, measures, mentioned, phrases, word_base
 from vlmneg.reference.negatives.sentence import ABSENT, EMPTY, VALID, Edit, put
 from vlmneg.reference.text import BASE, ING, OF, PAST, PLURAL, THIRD, lower, wants_an
 
@@ -47,7 +47,7 @@ def is_verb(s, i):
         return says(s, i) not in (b"be", b"been", b"do", b"does", b"being")
     if w.kind != "V":
         return False
-    return (w.form == THIRD and verb_base(s, i) is not None and (left is None or left.kind != "X")
+    return (w.form == THIRD and word_base(s, i) is not None and (left is None or left.kind != "X")
             or w.form == BASE and left is not None and left.kind == "N" and left.form == PLURAL
             or w.form == ING and (left is None or left.kind in "NC"))
 
@@ -82,7 +82,7 @@ def negated_verb(s, i):
     if w.kind == "X":
         return Edit(w.end, w.end, b" not")
     if w.form == THIRD:
-        return put(s, i, i, b"does not " + verb_base(s, i))
+        return put(s, i, i, b"does not " + word_base(s, i))
     return Edit(w.begin, w.begin, b"not " if w.form == ING else b"do not ")
 
 

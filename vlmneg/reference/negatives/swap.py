@@ -3,7 +3,7 @@
 from vlmneg.reference.negatives.sentence import EMPTY, SYMMETRIC, VALID, move
 from vlmneg.reference.text import AN, BASE, MUTUAL, OF, PLURAL, A, key, wants_an
 
-PHRASE, VERB, NOUN, PLURALS, ADVERB, ADJECTIVE = range(6)
+PHRASE, VERB, NOUN, PLURALS, ADVERB, ADJECTIVE, ATTRIBUTE, RELATION = range(8)
 
 
 def measures(s, i):
@@ -22,6 +22,14 @@ def leans(s, i):
 def find_spans(s, group):
     """Spans (first, last, form) of a group of words."""
     spans, i = [], 0
+    if group == ATTRIBUTE:
+        for i, w in enumerate(s.words):
+            number = w.kind == "M" and s.kind(i + 1) in "AN"
+            if number or w.kind in "NA" and leans(s, i):
+                spans.append((i, i, int(number)))
+        return spans
+    if group == RELATION:
+        return find_nouns(s)
     if group not in (PHRASE, VERB):
         for i, w in enumerate(s.words):
             noun = w.kind == "N" and not measures(s, i) and (group == PLURALS) == (w.form == PLURAL)
@@ -45,6 +53,27 @@ def find_spans(s, group):
     return spans
 
 
+def find_nouns(s):
+    """Whole compounds, if there are at least three."""
+    ends = [i for i, w in enumerate(s.words) if w.kind == "N" and s.kind(i + 1) != "N"]
+    spans = []
+    for last in ends:
+        first = last
+        while s.joined(first) and s.words[first - 1].kind == "N":
+            first -= 1
+        if not measures(s, last):
+            spans.append((first, last, s.words[last].form))
+    return spans if len(ends) >= 3 else []
+
+
+def described(s, i):
+    """The noun that word i describes."""
+    i += 1
+    while s.kind(i + 1) in "AN" or s.joined(i + 1) and s.words[i + 1].form == MUTUAL and s.kind(i + 2) == "A":
+        i += 1
+    return i
+
+
 def article_fits(s, at, first):
     """Whether the word before position `at` agrees with word `first`."""
     form = s.words[at - 1].form if s.joined(at) else BASE
@@ -55,7 +84,9 @@ def exchangeable(s, a, b, group):
     """VALID, SYMMETRIC or EMPTY for a pair of spans."""
     if key(s.part(*a[:2])) == key(s.part(*b[:2])):
         return EMPTY
-    others = "DN" if group in (PHRASE, NOUN, PLURALS) else ""
+    if group in (ADJECTIVE, ATTRIBUTE) and described(s, a[0]) == described(s, b[0]):
+        return SYMMETRIC
+    others = "DN" if group in (PHRASE, NOUN, PLURALS, RELATION) else ""
     between = s.words[a[1] + 1:b[0]]
     if all(w.form == MUTUAL or w.kind in others for w in between):
         return SYMMETRIC
@@ -65,7 +96,7 @@ def exchangeable(s, a, b, group):
 def make(s, param, rng):
     """(reason, edits, kind, variants)"""
     groups, symmetric = {}, 0
-    for group in range(6):
+    for group in range(8):
         if not param[0] >> group & 1:
             continue
         spans = find_spans(s, group)
@@ -74,6 +105,8 @@ def make(s, param, rng):
         symmetric += why.count(SYMMETRIC)
         if VALID in why:
             groups[group] = [p for p, r in zip(pairs, why, strict=True) if r == VALID]
+            if group == RELATION:
+                del groups[group][1:]
     if not groups:
         return SYMMETRIC if symmetric else EMPTY, [], 0, 0
     kind = list(groups)[rng.below(len(groups))]
