@@ -78,6 +78,9 @@ int64_t vn_photo_pair(const vn_photo *in, const vn_image_slot *slot, vn_rng *rng
 int vn_photo_hides(const vn_photo *in, const vn_mask *mask, int64_t a, int64_t b);
 /* The vn_colour that over half of an object's pixels have; -1: none. */
 int vn_photo_colour(const vn_photo *in, int64_t m);
+/* Whether an object that was given a vn_colour can be called by it: over half of its pixels have it, or it is black,
+ * white or grey, which come out as they should. */
+int vn_canvas_shows(const vn_canvas *canvas, const vn_photo *in, int64_t m, int colour);
 
 /* N pictures, K slots. */
 typedef struct vn_image_job {

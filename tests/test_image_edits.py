@@ -171,7 +171,7 @@ EVERY = {name: getattr(edits, name)(k=1) for name in
          ("recolour", "remove", "swap", "exchange_colours", "move", "mirror", "duplicate", "resize", "background",
           "paste", "replace", "grey", "blur")}  # fmt: skip
 # of photographs with objects, how many get a negative at least
-SHARE = {"recolour": 0.9, "remove": 0.9, "swap": 0.4, "exchange_colours": 0.2, "move": 0.7, "mirror": 0.9,
+SHARE = {"recolour": 0.9, "remove": 0.9, "swap": 0.4, "exchange_colours": 0.15, "move": 0.7, "mirror": 0.9,
          "duplicate": 0.7, "resize": 0.9, "background": 0.9, "paste": 0.6, "replace": 0.05, "grey": 0.4, "blur": 0.2}
 
 

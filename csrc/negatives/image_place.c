@@ -63,3 +63,11 @@ vn_photo_colour(const vn_photo *in, int64_t m)
             return c;
     return -1;
 }
+
+int
+vn_canvas_shows(const vn_canvas *canvas, const vn_photo *in, int64_t m, int colour)
+{
+    vn_photo after = *in;
+    after.rgb = canvas->rgb;
+    return colour <= VN_GREY || vn_photo_colour(&after, m) == colour;
+}

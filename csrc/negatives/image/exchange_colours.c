@@ -31,6 +31,8 @@ make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_
         return VN_IMAGE_SAME;
     give(out, in, &in->mask[a], colour_b, slot, scratch);
     give(out, in, &in->mask[b], colour_a, slot, scratch);
+    if (!vn_canvas_shows(&out->canvas, in, a, colour_b) || !vn_canvas_shows(&out->canvas, in, b, colour_a))
+        return VN_IMAGE_SAME;
     const int32_t note[] = {(int32_t)a, (int32_t)b, colour_a, colour_b};
     for (int i = 0; i < 4; i++)
         out->note[i] = note[i];

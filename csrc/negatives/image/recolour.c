@@ -1,7 +1,8 @@
 /* One object gets another colour.
  *
  * The source colour is the one that more than half of the object's pixels have, if there is one; the new one is drawn
- * from the others. param: bit set of colours to draw from; least saturation in thousandths. */
+ * from the others, and most of the object must have it then. param: bit set of colours to draw from; least saturation
+ * in thousandths. */
 #include "../../image/vn_colour.h"
 #include "../../vn_picture.h"
 
@@ -48,6 +49,8 @@ make(vn_variant *out, const vn_photo *in, const vn_photo *other, const vn_image_
     vn_canvas_copy(rgb, &out->canvas, layer.box);
     vn_colour_give(rgb, layer.alpha, pixels, (vn_colour)to, slot->param[1]);
     vn_paint(&out->canvas, &layer, rgb);
+    if (!vn_canvas_shows(&out->canvas, in, m, to))
+        return VN_IMAGE_SAME;
     out->note[0] = (int32_t)m;
     out->note[1] = from >= 0 ? from : INT32_MIN;
     out->note[2] = to;

@@ -6,6 +6,7 @@ from vlmneg.negatives.image.recolour import COLOURS
 
 class exchange_colours(ImageNegatives):
     """Two objects of different categories get each other's colour: the one that over half of its pixels have.
+    Afterwards over half of each must have the new one.
 
     In `edits`: `object`, `with`, `old`, the colour that the first had, and `new`, the second's.
 

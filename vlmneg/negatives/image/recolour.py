@@ -10,7 +10,8 @@ class recolour(ImageNegatives):
 
     The new colour is drawn from `colours`, without the one that most of the object has. Black, white and grey take all
     saturation and move the brightness towards 0.15, 0.9 and 0.5; brown is a dark orange, its brightness goes
-    towards 0.4. An object that would hardly change, such as a black one made red, isn't valid in that colour.
+    towards 0.4. An object that would hardly change, such as a black one made red, isn't valid in that colour, nor one
+    of which over half would be called by another name, such as a dark one made orange, which is brown.
 
     In `edits`: `object`, `old`, a colour, where one covers more than half of the object, and `new`.
 

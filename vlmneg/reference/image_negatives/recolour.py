@@ -48,9 +48,14 @@ def give(rgb, colour, saturation):
 
 
 def main_colour(photo, mask):
-    """The colour of more than half of an object's pixels, or None."""
+    """The colour of more than half of an object's pixels in a photo or on a canvas, or None."""
     names = [colour_of(p) for p in photo.rgb[mask.full != 0]]
     return next((c for c in COLOURS if 2 * names.count(c) > len(names)), None)
+
+
+def shows(canvas, mask, colour):
+    """Whether an object that was given a colour can be called by it."""
+    return colour in COLOURS[:3] or main_colour(canvas, mask) == colour
 
 
 def make(out, photo, other, slot, rng):
@@ -67,5 +72,7 @@ def make(out, photo, other, slot, rng):
         return SAME
     new = colours[rng.below(len(colours))]
     out.canvas.paint(soft(mask.full, 0, slot.feather), give(photo.rgb, new, slot.param[1]))
+    if not shows(out.canvas, mask, new):
+        return SAME
     out.notes.update(object=m, new=COLOURS.index(new), **({} if old is None else {"old": COLOURS.index(old)}))
     return VALID
