@@ -95,6 +95,32 @@ def test_the_fills_are_the_models(loaded):
         assert words == [w for w in theirs if w.isalpha() and len(w) > 1][:5] and len(words) == 5
 
 
+def test_byte_pairs(tmp_path):
+    """A model of RoBERTa's kind, whose tokens carry the blank before them: only those that begin a word are words."""
+    tokenizers = pytest.importorskip("tokenizers")
+    bpe = tokenizers.ByteLevelBPETokenizer()
+    lines = [" ".join(vocabulary()[12 + i:24 + i]) for i in range(0, 3000, 12)]
+    bpe.train_from_iterator([*CAPTIONS, *lines * 3], vocab_size=2500, min_frequency=2,
+                            special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"], show_progress=False)
+    bpe.save_model(str(tmp_path))
+    tokenizer = transformers.RobertaTokenizerFast(str(tmp_path / "vocab.json"), str(tmp_path / "merges.txt"))
+    torch.manual_seed(0)
+    model = transformers.RobertaForMaskedLM(transformers.RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=40, initializer_range=0.5))
+    g = text.fill_mask(k=2, model=(model, tokenizer), top=400)
+    r = g(CAPTIONS[:8], seed=1)
+    check(r)
+    assert r.valid.mean() > 0.8
+    for caption, row, valid in zip(CAPTIONS, r.text, r.valid, strict=False):
+        for made, ok in zip(row, valid, strict=True):
+            if ok:
+                one_span(caption, made)
+    words = {w for w in g._filler.words if w}
+    assert "dog" in words and all(w.isalpha() for w in words) and len(words) < len(tokenizer)
+    assert not g(["the " * 60 + "cat"]).valid.any(), "behind the last place that the model knows"
+
+
 def test_cache(loaded, tmp_path, monkeypatch):
     path = tmp_path / "c.jsonl"
     first = text.fill_mask(k=2, model=loaded, top=100, cache=path)(CAPTIONS, seed=1)
