@@ -37,9 +37,10 @@ class _Model:
         torch, library = _import("torch"), self._library()
         self.device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
         if isinstance(self.model, str):
-            name = self.model
+            name = self.model               # the model first: where there is no network, it is the faster to say so
+            model = _load(name, getattr(library, self.classes[0]).from_pretrained).eval().to(self.device)
             self.processor = _load(name, getattr(library, self.classes[1]).from_pretrained)
-            self.model = _load(name, getattr(library, self.classes[0]).from_pretrained).eval().to(self.device)
+            self.model = model
         return torch, self.model, self.processor
 
     def _run(self, inputs: Any, **options: Any) -> Any:
