@@ -130,10 +130,11 @@ class Annotations:
             raise ValueError(f"captions[{i}], {captions[i][:80]!r}, was not annotated, nor were "
                              f"{int((rows < 0).sum()) - 1} others of {len(rows)}; annotate these captions too: "
                              f"annotate(captions, {self.tagger!r})")
-        lengths = np.diff(self.offsets)[rows]
+        begin = self.offsets[rows]
+        lengths = self.offsets[rows + 1] - begin
         offsets = np.zeros(len(rows) + 1, np.int64)
         np.cumsum(lengths, out=offsets[1:])
-        take = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
+        take = np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], lengths)
         return Annotations(self.words[take], offsets, hashes, self.tagger, self.version, self.lexicon)
 
     def read(self, caption: str) -> list[tuple[str, str]]:
