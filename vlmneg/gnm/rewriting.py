@@ -7,13 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from vlmneg import _core
+from vlmneg.negatives.forms import article, plural
 from vlmneg.negatives.rules import VALID, judge, key
 
 PLURAL = 1                                  # VN_PLURAL, a form of csrc/text/vn_text.h
-IRREGULAR = {"man": "men", "woman": "women", "child": "children", "person": "people", "foot": "feet",
-             "mouse": "mice", "goose": "geese", "tooth": "teeth", "knife": "knives", "loaf": "loaves",
-             "leaf": "leaves", "shelf": "shelves", "wolf": "wolves", "calf": "calves", "bus": "buses",
-             "sheep": "sheep", "deer": "deer", "fish": "fish"}
 MARKS = str.maketrans(dict.fromkeys('.!"()*#:;~', " "))
 Spans = list[tuple[int, int]]
 
@@ -199,49 +196,13 @@ def _instead(phrase, item, short):
     elif first and first[2] == "D" and item.split()[0].lower() != phrase[:first[1]].lower():
         determiner = phrase[:first[1]]
         if determiner.lower() in ("a", "an"):
-            determiner = determiner[0] + ("n" if _vowel(short) else "")
+            determiner = determiner[0] + article(short)[1:]
         text = f"{determiner} {short}"
     elif first and first[2] == "M" and head and head[0][3] == PLURAL:
         text = f"{phrase[:first[1]]} {short}"
     else:
         text = short
     return text[0].upper() + text[1:] if phrase[:1].isupper() else text
-
-
-def _vowel(text):
-    word = re.split(r"[\s-]", text.strip().lower())[0]
-    if word.startswith(("uni", "use", "usu", "eu", "one", "once")):
-        return False
-    return word.startswith(("hour", "honest", "heir", "8", "11", "18")) or word[:1] in tuple("aeiou")
-
-
-def plural(text: str) -> str:
-    """Words with the last in the plural.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> plural("red fox"), plural("old man"), plural("grey pony")
-    ('red foxes', 'old men', 'grey ponies')
-    """
-    head, blank, word = text.rpartition(" ")
-    low = word.lower()
-    if low in IRREGULAR:
-        word = word[:1] + IRREGULAR[low][1:]
-    elif re.search(r"(s|x|z|ch|sh)$", low):
-        word += "es"
-    elif re.search(r"[^aeiou]y$", low):
-        word = word[:-1] + "ies"
-    else:
-        word += "s"
-    return head + blank + word
 
 
 def captions_of(tag_caption: str, captions: Sequence[str], item: str, short: str, **options: Any) -> list[str]:

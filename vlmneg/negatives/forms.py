@@ -68,6 +68,7 @@ def _irregular_plurals() -> dict[str, str]:
 
 def _look_up(word: str, letter: str) -> tuple[int, str]:
     """Form and base of a word of this class, as the core's lexicon and endings have it; "" where it knows none."""
+    word = _encodable(word)
     tag = np.array([[0, len(word.encode()), ord(letter)]], np.int32)
     rows = _core.text_annotate((word,), tag, np.array([0, 1]))[0].tolist()
     if len(rows) != 1:
@@ -78,14 +79,19 @@ def _look_up(word: str, letter: str) -> tuple[int, str]:
     return rows[0][2] >> 16, lemma or text
 
 
+def _encodable(word: str) -> str:
+    """Halves of surrogate pairs, which are no Unicode text, as question marks."""
+    return word.encode(errors="replace").decode()
+
+
 def _last_word(text: str, name: str) -> tuple[str, str]:
-    """What stands before the last word, and that word; the word must have a letter."""
+    """What stands before the last word, and that word."""
     if not isinstance(text, str):
         raise TypeError(f"{name} must be a str, got {type(text).__name__}")
-    head = text.rstrip()
-    cut = max(head.rfind(" "), head.rfind("-")) + 1
-    if not any(c.isalpha() for c in head[cut:]):
-        raise ValueError(f"{name} must end in a word, got {text!r}")
+    head = text.strip()
+    if not head:
+        raise ValueError(f"{name} must hold a word, got {text!r}")
+    cut = max(head[:-1].rfind(" "), head[:-1].rfind("-")) + 1
     return head[:cut], head[cut:]
 
 
@@ -129,7 +135,7 @@ def plural(word: str) -> str:
         made = _irregular_plurals()[low]
     elif _compound(low, _LAST_PARTS):
         made = _compound(low, _LAST_PARTS)
-    elif not base and _inflect() is not None:
+    elif not base and low.isalpha() and _inflect() is not None:
         made = _inflect().plural_noun(low) or low
     else:
         made = _add_s(low)
@@ -164,7 +170,7 @@ def singular(word: str) -> str:
         made = low
     elif _compound(low, {more: one for one, more in _LAST_PARTS.items()}):
         made = _compound(low, {more: one for one, more in _LAST_PARTS.items()})
-    elif _inflect() is not None:
+    elif low.isalpha() and _inflect() is not None:
         made = _inflect().singular_noun(low) or low
     else:
         made = _cut_s(low)
@@ -204,7 +210,7 @@ def verb_form(word: str, form: str) -> str:
         made = "is"
     elif base == "have" and form == "third":
         made = "has"
-    elif not _look_up(base, "V")[1] and base not in _STRONG and _lemminflect() is not None:
+    elif base.isalpha() and not _look_up(base, "V")[1] and base not in _STRONG and _lemminflect() is not None:
         made = (_lemminflect().getInflection(base, _PENN[form]) or (_regular(base, form),))[0]
     else:
         made = _regular(base, form)
@@ -228,11 +234,8 @@ def article(word: str) -> str:
     >>> [article(w) for w in ("dog", "apple", "hour", "uniform", "8-ball")]
     ['a', 'an', 'an', 'a', 'an']
     """
-    if not isinstance(word, str):
-        raise TypeError(f"word must be a str, got {type(word).__name__}")
-    if not any(c.isalnum() for c in word):
-        raise ValueError(f"word must have a letter or digit, got {word!r}")
-    return _core.text_apply("a dog", ((2, 5, word.strip()),)).split()[0]
+    _last_word(word, "word")
+    return _core.text_apply("a dog", ((2, 5, _encodable(word.strip())),)).split()[0]
 
 
 def capital_like(new: str, old: str) -> str:
@@ -267,7 +270,7 @@ def _base(word: str) -> str:
     base = _look_up(word, "V")[1]
     if base:
         return base
-    if _lemminflect() is not None:
+    if word.isalpha() and _lemminflect() is not None:
         return (_lemminflect().getLemma(word, "VERB") or (word,))[0]
     return word
 
