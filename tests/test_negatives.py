@@ -467,3 +467,22 @@ def test_names_of_annotated_objects_are_never_put_in():
 def test_keywords_are_what_the_lists_say():
     script = runpy.run_path(str(Path(__file__).parents[1] / "csrc" / "negatives" / "words" / "lists.py"))
     assert (script["HERE"] / "keywords.def").read_text() == script["tables"](script["read"]())
+
+
+@pytest.mark.slow
+def test_memory_is_flat_over_a_million_captions():
+    """Batches of a stream of captions, each with negatives: what is in use after 100,000 is in use after a million."""
+    import tracemalloc
+    g, in_use = text.swap(k=2) + text.replace(k=2, concept=text.replace.CONCEPTS), []
+    resource = pytest.importorskip("resource")
+    tracemalloc.start()
+    try:
+        for batch in range(1000):
+            captions = [f"a red dog number {batch} and {i} cats sit on the big couch under a tree" for i in range(1000)]
+            assert g(captions).valid.all(1).mean() > 0.9
+            if batch in (99, 999):
+                in_use.append((tracemalloc.get_traced_memory()[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+    finally:
+        tracemalloc.stop()
+    assert in_use[1][0] < in_use[0][0] + 2**20          # bytes of Python objects
+    assert in_use[1][1] < in_use[0][1] + 2**14          # KiB of the process at its largest
