@@ -1,10 +1,10 @@
-"""python -m bench PART [options]: runs one comparison and prints its table. Parts: coverage, image, negatives, step,
-tagger."""
+"""python -m bench PART [options]: runs one comparison and prints its table. Parts: coverage, embed, image,
+negatives, step, tagger."""
 
 import argparse
 import sys
 
-from bench import coverage, image_negatives, negatives, step, tagger
+from bench import coverage, embed, image_negatives, negatives, step, tagger
 
 
 def main():
@@ -15,6 +15,7 @@ def main():
     )
     parts = parser.add_subparsers(dest="part", required=True)
     coverage.add_arguments(parts.add_parser("coverage", help="edits of SugarCrepe that our recipes can make"))
+    embed.add_arguments(parts.add_parser("embed", help="embedding negatives in objectives against PyTorch"))
     image_negatives.add_arguments(parts.add_parser("image", help="image edits against OpenCV"))
     negatives.add_arguments(parts.add_parser("negatives", help="text negatives a second on one core"))
     step.add_arguments(parts.add_parser("step", help="one training step of ViT-B/32 against open_clip's"))

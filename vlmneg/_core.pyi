@@ -183,7 +183,7 @@ def mask_runs(runs: NDArray[int64], objects: NDArray[int64], height: int, width:
 def mask_unpack(text: bytes, /) -> NDArray[int64]: ...
 
 # losses
-Made = tuple[int, NDArray[uint64], tuple[tuple[int, int, int, tuple[float, float, float]], ...]]
+_Made = tuple[int, NDArray[uint64], tuple[tuple[int, int, int, tuple[float, float, float]], ...]]
 
 @final
 class Loss:
@@ -200,7 +200,7 @@ class Loss:
         group: NDArray[int64] | None,
         text_key: NDArray[int64] | None,
         neg_key: NDArray[int64] | None,
-        made: Made | None,
+        made: _Made | None,
         scale: float,
         dimage: NDArray[float32] | None,
         dtext: NDArray[float32] | None,
@@ -224,7 +224,7 @@ def made_rows(
     valid: NDArray[uint8] | None,
     group: NDArray[int64] | None,
     text_key: NDArray[int64] | None,
-    made: Made,
+    made: _Made,
     /,
 ) -> tuple[NDArray[float32], NDArray[uint8], NDArray[float32], NDArray[int32]]: ...
 def made_backward(
@@ -234,7 +234,7 @@ def made_backward(
     valid: NDArray[uint8] | None,
     group: NDArray[int64] | None,
     text_key: NDArray[int64] | None,
-    made: Made,
+    made: _Made,
     drows: NDArray[float32],
     dimage: NDArray[float32],
     dtext: NDArray[float32],
@@ -248,7 +248,7 @@ def made_cosines(
     valid: NDArray[uint8] | None,
     group: NDArray[int64] | None,
     text_key: NDArray[int64] | None,
-    made: Made,
+    made: _Made,
     anchor: int,
     /,
 ) -> NDArray[float32]: ...

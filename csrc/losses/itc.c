@@ -14,11 +14,11 @@ static const vn_param params[] = {
 
 enum { SHARED_IMAGES = 3 }; /* the first reading whose rows are captions */
 static const vn_reading reads[] = {
-    {VN_IMAGE, VN_TEXT, VN_BLOCK | VN_BY_ROW | VN_BY_COL, 0, 0},
-    {VN_IMAGE, VN_NEG_TEXT, VN_BLOCK | VN_BY_ROW, 1, 1},
-    {VN_IMAGE, VN_NEG_TEXT, VN_DIAG | VN_BY_ROW, 1, 2},
-    {VN_TEXT, VN_NEG_IMAGE, VN_BLOCK | VN_BY_ROW, 4, 1},
-    {VN_TEXT, VN_NEG_IMAGE, VN_DIAG | VN_BY_ROW, 4, 2},
+    {VN_IMAGE, VN_TEXT, VN_BLOCK | VN_BY_ROW | VN_BY_COL, 0, 0}, /* always */
+    {VN_IMAGE, VN_NEG_TEXT, VN_BLOCK | VN_BY_ROW, 1, 1},         /* negatives="shared" */
+    {VN_IMAGE, VN_NEG_TEXT, VN_DIAG | VN_BY_ROW, 1, 2},          /* negatives="own" */
+    {VN_TEXT, VN_NEG_IMAGE, VN_BLOCK | VN_BY_ROW, 4, 1},         /* images="shared" */
+    {VN_TEXT, VN_NEG_IMAGE, VN_DIAG | VN_BY_ROW, 4, 2},          /* images="own" */
     VN_END_READS,
 };
 

@@ -16,8 +16,8 @@ read_slot(PyObject *object, vn_made_slot *slot)
                      Py_TYPE(object)->tp_name);
         return -1;
     }
-    if (!PyArg_ParseTuple(object, "iiL(fff);a made slot is (maker, side, slot, 3 numbers)", &maker, &side, &place,
-                          p, p + 1, p + 2))
+    if (!PyArg_ParseTuple(object, "iiL(fff);a made slot is (maker, side, slot, 3 numbers)", &maker, &side, &place, p,
+                          p + 1, p + 2))
         return -1;
     slot->maker = vn_embed_listed(maker, &slot->stream);
     if (slot->maker == NULL || side < VN_IMAGE || side > VN_TEXT || place < 0 || place >= VN_MAX_MADE) {

@@ -37,18 +37,27 @@ VN_FN(rows_of)(const vn_tiles *t, int set, int64_t at, int64_t n, float *room, f
     return room;
 }
 
-/* Gradient rows += op(g) other. Those of rows that were made, which lie in row, go on to what they were made of. */
+/* gradient rows (=, += unless first) op(g) other, in room where they do not lie one after another; see scatter */
 static void
 add_product(const vn_tiles *t, int set, int64_t at, int64_t n, const float *g, int transposed, const float *other,
-            int64_t inner, const float *row, const float *rho, float *room)
+            int64_t inner, float *room, int first)
+{
+    int64_t E = t->in.E;
+    int direct = contiguous(t, set, at, n);
+    float *out = direct ? t->in.dx[set] + vn_live_row(&t->live[set], at) * E : room;
+    VN_FN(gemm_tile)(out, E, g, VN_TILE_PITCH, transposed, other, E, 0, n, E, inner, direct || !first);
+}
+
+/* Gradients gathered in room to where they belong; those of made rows, which lie in row, to what they were made of. */
+static void
+scatter(const vn_tiles *t, int set, int64_t at, int64_t n, const float *row, const float *rho, float *room)
 {
     const vn_live *live = &t->live[set];
     float *dx[VN_SETS] = {t->made_dx[0], t->made_dx[1], t->in.dx[VN_NEG_TEXT], NULL};
     int64_t E = t->in.E, given;
-    int direct = contiguous(t, set, at, n);
-    float *out = direct ? t->in.dx[set] + vn_live_row(live, at) * E : room;
-    VN_FN(gemm_tile)(out, E, g, VN_TILE_PITCH, transposed, other, E, 0, n, E, inner, direct);
-    for (int64_t i = 0; !direct && i < n; i++) {
+    if (contiguous(t, set, at, n))
+        return;
+    for (int64_t i = 0; i < n; i++) {
         int64_t number = vn_live_row(live, at + i);
         int made = vn_made_number(t, set, number, &given);
         vn_blend b;
@@ -71,14 +80,14 @@ count_pairs(const vn_tiles *t, const uint8_t *kind, const vn_place *at)
             }
 }
 
+/* one tile; right holds the rows of its columns, x->dright their gradients so far, none if it is the first */
 static void
-run_tile(const block_job *job, const vn_cells *x, const vn_place *at)
+run_tile(const block_job *job, const vn_cells *x, const vn_place *at, const float *right, int first)
 {
     const vn_tiles *t = job->t;
     const vn_block *b = job->b;
     int64_t E = t->in.E;
     const float *left = VN_FN(rows_of)(t, b->rows, at->r0, at->rows, x->left, x->lrho);
-    const float *right = VN_FN(rows_of)(t, b->cols, at->c0, at->cols, x->right, x->rrho);
     VN_FN(gemm_tile)(x->c, VN_TILE_PITCH, left, E, 0, right, E, 1, at->rows, at->cols, E, 0);
     VN_FN(twins_mark)(t, b, x->kind, at);
     if (job->pass == VN_REDUCE) {
@@ -89,25 +98,33 @@ run_tile(const block_job *job, const vn_cells *x, const vn_place *at)
     }
     VN_FN(cells_grad)(t, b, x, at);
     if (job->pass == VN_BACKWARD) {
-        add_product(t, b->rows, at->r0, at->rows, x->g, 0, right, at->cols, left, x->lrho, x->dleft);
-        add_product(t, b->cols, at->c0, at->cols, x->g, 1, left, at->rows, right, x->rrho, x->dright);
+        add_product(t, b->rows, at->r0, at->rows, x->g, 0, right, at->cols, x->dleft, 1);
+        scatter(t, b->rows, at->r0, at->rows, left, x->lrho, x->dleft);
+        add_product(t, b->cols, at->c0, at->cols, x->g, 1, left, at->rows, x->dright, first);
     }
 }
 
+/* columns outside, so that made ones are made, and give back, once a group of rows */
 static void
 run_group(void *arg, int64_t l, int worker)
 {
     const block_job *job = arg;
     const vn_tiles *t = job->t;
+    int cols = job->b->cols;
     vn_cells x = VN_FN(cells_of)(t, worker);
     int64_t r0, r1, c0, c1;
     vn_group_range(t, job->b->rows, l, &r0, &r1);
-    vn_group_range(t, job->b->cols, (l + job->phase) % t->groups, &c0, &c1);
-    for (int64_t r = r0; r < r1; r += VN_TILE_ROWS)
-        for (int64_t c = c0; c < c1; c += VN_TILE_COLS) {
-            vn_place at = {l, r, VN_MIN(VN_TILE_ROWS, r1 - r), c, VN_MIN(VN_TILE_COLS, c1 - c)};
-            run_tile(job, &x, &at);
+    vn_group_range(t, cols, (l + job->phase) % t->groups, &c0, &c1);
+    for (int64_t c = c0; r0 < r1 && c < c1; c += VN_TILE_COLS) {
+        int64_t width = VN_MIN(VN_TILE_COLS, c1 - c);
+        const float *right = VN_FN(rows_of)(t, cols, c, width, x.right, x.rrho);
+        for (int64_t r = r0; r < r1; r += VN_TILE_ROWS) {
+            vn_place at = {l, r, VN_MIN(VN_TILE_ROWS, r1 - r), c, width};
+            run_tile(job, &x, &at, right, r == r0);
         }
+        if (job->pass == VN_BACKWARD)
+            scatter(t, cols, c, width, right, x.rrho, x.dright);
+    }
 }
 
 void

@@ -154,8 +154,8 @@ VN_FN(twins_own)(const vn_tiles *t, int64_t sample, int set, int64_t number)
 int
 VN_FN(twins_pair)(const vn_tiles *t, int64_t i, int64_t j)
 {
-    return t->twins && ((t->twin[VN_TEXT][j] && is_true(t, i, VN_TEXT, j)) ||
-                        (t->twin[VN_TEXT][i] && is_true(t, j, VN_TEXT, i)));
+    return t->twins &&
+           ((t->twin[VN_TEXT][j] && is_true(t, i, VN_TEXT, j)) || (t->twin[VN_TEXT][i] && is_true(t, j, VN_TEXT, i)));
 }
 
 void

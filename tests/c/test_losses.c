@@ -25,8 +25,9 @@ add_made(problem *p, int64_t B)
     static const struct {
         int maker, side;
         float param[VN_EMBED_PARAMS];
-    } list[6] = {{0, VN_IMAGE, {1.0f, 0.0f, 1.0f}}, {0, VN_IMAGE, {0.5f, 1.0f, 1.0f}}, {1, VN_TEXT, {0.5f, 1.0f, 0.0f}},
-                 {1, VN_TEXT, {0.5f, 1.0f, 1.0f}},  {2, VN_IMAGE, {0.5f, 1.0f, 0.0f}}, {3, VN_TEXT, {0.4f, 1.0f, 0.0f}}};
+    } list[6] = {{0, VN_IMAGE, {1.0f, 0.0f, 1.0f}}, {0, VN_IMAGE, {0.5f, 1.0f, 1.0f}},
+                 {1, VN_TEXT, {0.5f, 1.0f, 0.0f}},  {1, VN_TEXT, {0.5f, 1.0f, 1.0f}},
+                 {2, VN_IMAGE, {0.5f, 1.0f, 0.0f}}, {3, VN_TEXT, {0.4f, 1.0f, 0.0f}}};
     p->row = fresh((size_t)B * 8);
     for (int64_t i = 0; i < B; i++)
         p->row[i] = (uint64_t)(i * 3);
