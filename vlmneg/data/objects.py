@@ -1,5 +1,6 @@
 """Objects of a picture: what they are called and which pixels they cover."""
 
+import functools
 import numbers
 from collections.abc import Mapping
 
@@ -95,12 +96,12 @@ class Objects:
                 out[m] = content
         return out
 
-    @property
+    @functools.cached_property
     def areas(self):
         """Pixels of each object: ndarray of shape (M), int64."""
         return self.masks.sum((1, 2), dtype=np.int64)
 
-    @property
+    @functools.cached_property
     def boxes(self):
         """The smallest box around each object: ndarray of shape (M, 4), int64.
 

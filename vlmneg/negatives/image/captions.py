@@ -4,6 +4,7 @@ A pair is made only if the old caption is false of the new picture and the new c
 that was edited is the only annotated one of its category, and the caption names it once. Unsure means no caption.
 """
 
+import functools
 import re
 
 from vlmneg import _core
@@ -120,7 +121,7 @@ def _turn_relation(r, a, b, moved):
     between = [r.text(j) for j in range(i, stop + 1)]
     if stop < i or not all(r.joined(j) for j in range(x.last + 1, y.first + 1)):
         return None
-    box, to = r.boxes[a], r.boxes[b]
+    box, to = r.objects.boxes[a], r.objects.boxes[b]
     if between[-2:-1] and between[-2] in SIDES and between[-1] == "of" and " ".join(between[:-2]) in ("", "to the",
                                                                                                      "on the"):
         word, far = between[-2], (box[0] + box[2] - to[0] - to[2]) * (-1 if between[-2] == "left" else 1) / 2
@@ -168,7 +169,7 @@ def _move(r, edit, other):
     ended = not r.joined(after) or r.text(after) in ("and", "is")
     if between in ("", "on the", "to the", "at the", "on the far", "in the") and i <= at and (of_frame or ended) and \
             all(r.joined(j) for j in range(noun.last + 1, at + 1)):
-        left, _, right, _ = r.boxes[m]
+        left, _, right, _ = r.objects.boxes[m]
         width = r.objects.size[1]
         far = (left + right - width) * (-1 if r.text(at) == "left" else 1)
         return [(r.words[at].start, r.words[at].stop, SIDES[r.text(at)])] if far > 0.1 * width else None
@@ -200,6 +201,8 @@ def _replace(r, edit, other):
         return None
     return [(*r.span(noun), new)]
 
+
+_reading = functools.lru_cache(maxsize=512)(Reading)  # the slots of a row ask for the same ones
 
 SAY = {"recolour": _recolour, "exchange_colours": _exchange_colours, "remove": _remove, "duplicate": _duplicate,
        "swap": _swap, "mirror": _mirror, "move": _move, "bigger": _resize, "smaller": _resize, "replace": _replace}
@@ -240,7 +243,7 @@ def say(kind, edit, captions, objects, other_objects=None):
         return None
     true = set(map(key, captions))
     for caption in captions:
-        edits = SAY[kind](Reading(caption, objects), edit, other_objects)
+        edits = SAY[kind](_reading(caption, objects), edit, other_objects)
         if edits:
             edits = [(start, stop, text.upper() if caption.isupper() else text) for start, stop, text in sorted(edits)]
             new = _core.text_apply(caption, tuple(edits))

@@ -69,11 +69,6 @@ class Reading:
             own |= {name: [(OBJECT, "", name, BASE)], plural(name): [(OBJECT, "", name, PLURAL)]}
         self.mentions = list(self._find(own))
 
-    @functools.cached_property
-    def boxes(self):
-        """Boxes of the objects: (left, top, right, bottom)."""
-        return self.objects.boxes.tolist()
-
     def text(self, i):
         """A word in lower case, "" beyond the ends or where more than blanks part it from the one before."""
         return self.words[i].text if 0 <= i < len(self.words) else ""
