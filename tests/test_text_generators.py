@@ -17,6 +17,7 @@ GENERATORS = [text.shuffle(k=3), *(text.shuffle(k=1, kinds=kind) for kind in tex
               *(text.add(k=1, kinds=kind) for kind in text.add.KINDS),
               text.swap(k=1, kinds="attribute"), text.swap(k=1, kinds="relation"), text.swap(k=1, kinds="adjective"),
               *(text.exchange(k=1, kinds=kind) for kind in text.exchange.KINDS),
+              *(text.positive(k=1, kinds=kind) for kind in text.positive.KINDS),
               text.negate(k=2), *(text.negate(k=1, kinds=kind) for kind in text.negate.KINDS)]
 ALL = sum(GENERATORS[1:], GENERATORS[0])
 SLOTS = [(LINES[g.name], *g.slot(), k) for k, g in enumerate(GENERATORS)]
@@ -234,6 +235,27 @@ def test_swap(caption, kinds, expected):
 ])
 def test_exchange(caption, kinds, expected):
     assert made(text.exchange(k=1, kinds=kinds), caption, 60) == expected
+
+
+@pytest.mark.parametrize("caption, kinds, expected", [
+    ("A cat on a sofa", "synonym", {"A cat on a couch"}),
+    ("An automobile next to the TV", "synonym",
+     {"A car next to the TV", "An automobile beside the TV", "An automobile next to the TELEVISION"}),
+    ("Two bikes", "synonym", {"Two bicycles"}),
+    ("a photo booth", "synonym", set()),
+    ("A cat and a dog", "reorder", {"A dog and a cat"}),
+    ("An apple next to a dog on a bed", "reorder", {"A dog next to an apple on a bed"}),
+    ("A man on a bench next to a dog", "reorder", set()),
+    ("a bowl of apples and oranges", "reorder", {"a bowl of oranges and apples"}),
+    ("a black cat and dog", "reorder", set()),
+    ("a man and a woman in a dress", "reorder", set()),
+    ("A cat sits on a sofa.", "front", {"On a sofa, a cat sits."}),
+    ("people ride horses on the beach", "front", {"on the beach, people ride horses"}),
+    ("A picture of a cat that sits on a sofa", "front", set()),
+    ("A cat on a sofa", "front", set()),
+])
+def test_positive(caption, kinds, expected):
+    assert made(text.positive(k=1, kinds=kinds), caption, 60) == expected
 
 
 def test_shuffle_mends_nothing():

@@ -7,7 +7,7 @@
 /* attributes in the order in which English puts them, before what else there is */
 enum {
     VN_SIZE, VN_AGE, VN_YEARS, VN_LOOK, VN_STATE, VN_COLOR, VN_MATERIAL, VN_ATTRIBUTES,
-    VN_OBJECT = VN_ATTRIBUTES, VN_PERSON
+    VN_OBJECT = VN_ATTRIBUTES, VN_PERSON, VN_SAME_NOUN, VN_SAME_ADJECTIVE, VN_SAME_WORD
 };
 
 typedef struct vn_phrase {

@@ -1,6 +1,6 @@
 """Twin of csrc/negatives/draw.c. Lexicon and keywords are handed in."""
 
-from vlmneg.reference.negatives import add, exchange, negate, replace, shuffle, sites, swap
+from vlmneg.reference.negatives import add, exchange, negate, positive, replace, shuffle, sites, swap
 from vlmneg.reference.negatives.sentence import ABSENT, EMPTY, REPEAT, SAME, VALID, Sentence, apply
 from vlmneg.reference.philox import Rng
 from vlmneg.reference.text import key
@@ -8,7 +8,7 @@ from vlmneg.reference.text import key
 DRAWS = 11
 # name -> function of (sentence, parameters, random sequence) that gives (reason, edits, kind, variants)
 MAKERS = {"swap": swap.make, "replace": replace.make, "shuffle": shuffle.make, "add": add.make,
-          "negate": negate.make, "exchange": exchange.make}
+          "negate": negate.make, "exchange": exchange.make, "positive": positive.make}
 RAW = {"shuffle"}  # generators whose edits aren't mended
 
 

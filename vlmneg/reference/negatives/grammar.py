@@ -11,14 +11,21 @@ TO_PLURAL, TO_SINGULAR = dict(PAIRS), {b: a for a, b in PAIRS}
 NEVER = -1
 
 
+def ends(s, i):
+    """Whether word i is the last noun of a phrase."""
+    return s.words[i].kind == "N" and s.kind(i + 1) != "N"
+
+
+def start(s, i):
+    """The first word of the phrase that ends in word i."""
+    while s.joined(i) and s.words[i - 1].kind in BEFORE[s.words[i].kind]:
+        i -= 1
+    return i
+
+
 def phrases(s):
-    """Nouns that end a phrase, each with the phrase's first word before it."""
-    for h, w in enumerate(s.words):
-        if w.kind == "N" and s.kind(h + 1) != "N":
-            first = h
-            while s.joined(first) and s.words[first - 1].kind in BEFORE[s.words[first].kind]:
-                first -= 1
-            yield first, h
+    """First and last word of each noun phrase."""
+    return [(start(s, i), i) for i in range(len(s.words)) if ends(s, i)]
 
 
 def measures(s, i):
