@@ -12,4 +12,5 @@ from vlmneg.negatives.text.shuffle import shuffle
 from vlmneg.negatives.text.swap import swap
 from vlmneg.negatives.text.wordnet import wordnet
 
-__all__ = ["add", "exact", "exchange", "fill_mask", "llm", "negate", "positive", "replace", "shuffle", "swap", "wordnet"]
+__all__ = ["add", "exact", "exchange", "fill_mask", "llm", "negate", "positive", "replace", "shuffle", "swap",
+           "wordnet"]
