@@ -90,7 +90,7 @@ typedef struct vn_image_job {
     const vn_image_slot *slot; /* (K) */
     int64_t N, K;
     uint64_t seed;
-    vn_variant *variant;   /* (N,K), with memory for each canvas */
+    vn_variant *variant;   /* (N,K), with memory for each canvas, its region zero */
     uint8_t *reason;       /* (N,K) */
     uint8_t *draws;        /* (N,K): how many were made */
     vn_rng *rng;           /* (N,K) */

@@ -153,6 +153,8 @@ draw_on(vn_image_job *job, int64_t i, int64_t k, int worker)
         if (reason == VN_IMAGE_EMPTY || v->variants == 1)
             job->draws[at] = DRAWS;
     }
+    if (reason != VN_IMAGE_VALID)
+        wipe(&v->canvas, in, v->canvas.touched);
     job->reason[at] = (uint8_t)reason;
 }
 
@@ -166,7 +168,7 @@ draw_slot(void *arg, int64_t item, int worker)
     job->rng[item] = (vn_rng){job->seed, job->row[i], slot->number << 16, slot->stream};
     job->draws[item] = 0;
     job->reason[item] = VN_IMAGE_SAME;
-    wipe(&job->variant[item].canvas, in, (vn_box){0, 0, in->H, in->W});
+    memcpy(job->variant[item].canvas.rgb, in->rgb, (size_t)(in->H * in->W) * 3);
     draw_on(job, i, k, worker);
 }
 

@@ -51,7 +51,7 @@ make_canvases(vn_image_job *job, PyObject *images, PyObject *regions)
         if (rows[0] == NULL || rows[1] == NULL)
             return -1;
         for (int64_t k = 0; k < job->K; k++) {
-            PyObject *rgb = PyArray_SimpleNew(3, shape, NPY_UINT8), *region = PyArray_SimpleNew(2, shape, NPY_UINT8);
+            PyObject *rgb = PyArray_SimpleNew(3, shape, NPY_UINT8), *region = PyArray_ZEROS(2, shape, NPY_UINT8, 0);
             PyList_SET_ITEM(rows[0], (Py_ssize_t)k, rgb);
             PyList_SET_ITEM(rows[1], (Py_ssize_t)k, region);
             if (rgb == NULL || region == NULL)
@@ -63,24 +63,15 @@ make_canvases(vn_image_job *job, PyObject *images, PyObject *regions)
     return 0;
 }
 
-/* The picture itself and an empty region where nothing was made. */
-static int
-put_back(const vn_image_job *job, PyObject *pictures, PyObject *images, PyObject *regions)
+/* The picture itself where nothing was made. */
+static void
+put_back(const vn_image_job *job, PyObject *pictures, PyObject *images)
 {
-    for (int64_t i = 0; i < job->N; i++) {
-        npy_intp shape[2] = {(npy_intp)job->photo[i].H, (npy_intp)job->photo[i].W};
-        for (int64_t k = 0; k < job->K; k++) {
-            if (job->reason[i * job->K + k] == VN_IMAGE_VALID)
-                continue;
-            PyObject *region = PyArray_ZEROS(2, shape, NPY_UINT8, 0);
-            if (region == NULL)
-                return -1;
-            PyList_SetItem(PyList_GET_ITEM(images, (Py_ssize_t)i), (Py_ssize_t)k,
-                           Py_NewRef(PyTuple_GET_ITEM(pictures, (Py_ssize_t)i)));
-            PyList_SetItem(PyList_GET_ITEM(regions, (Py_ssize_t)i), (Py_ssize_t)k, region);
-        }
-    }
-    return 0;
+    for (int64_t i = 0; i < job->N; i++)
+        for (int64_t k = 0; k < job->K; k++)
+            if (job->reason[i * job->K + k] != VN_IMAGE_VALID)
+                PyList_SetItem(PyList_GET_ITEM(images, (Py_ssize_t)i), (Py_ssize_t)k,
+                               Py_NewRef(PyTuple_GET_ITEM(pictures, (Py_ssize_t)i)));
 }
 
 static vn_status
@@ -156,7 +147,8 @@ image_draw(PyObject *module, PyObject *const *args, Py_ssize_t n)
     }
     for (int64_t i = 0; i < job.N * job.K; i++)
         ((uint8_t *)vnpy_data(kind))[i] = (uint8_t)job.variant[i].kind;
-    if (put_back(&job, args[0], images, regions) == 0 && (notes = notes_array(&job)) != NULL)
+    put_back(&job, args[0], images);
+    if ((notes = notes_array(&job)) != NULL)
         result = PyTuple_Pack(5, images, regions, reason, kind, notes);
 done:
     Py_XDECREF(images), Py_XDECREF(regions), Py_XDECREF(reason), Py_XDECREF(kind), Py_XDECREF(notes);

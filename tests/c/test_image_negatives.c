@@ -74,7 +74,7 @@ check_variant(const vn_variant *v, const vn_photo *in, vn_image_reason reason)
         area += v->canvas.region[p];
         changed += v->canvas.region[p] == 0 && memcmp(v->canvas.rgb + p * 3, in->rgb + p * 3, 3) != 0;
     }
-    CHECK(reason != VN_IMAGE_VALID || (changed == 0 && area > 0));
+    CHECK(changed == 0 && (area > 0) == (reason == VN_IMAGE_VALID));
     CHECK(reason < VN_IMAGE_REASONS);
 }
 
@@ -93,7 +93,9 @@ test_edit(vn_rng *rng, const vn_image_maker *maker, uint32_t stream, int64_t H, 
     for (uint32_t k = 0; k < SLOTS; k++) {
         slot[k] = draw_slot(rng, maker, stream, k);
         memset(&variant[k], 0, sizeof variant[k]);
-        variant[k].canvas = (vn_canvas){hold(H * W * 3), hold(H * W), H, W, {0, 0, 0, 0}};
+        uint8_t *region = hold(H * W);
+        memset(region, 0, (size_t)(H * W));
+        variant[k].canvas = (vn_canvas){hold(H * W * 3), region, H, W, {0, 0, 0, 0}};
     }
     vn_image_job job = {.photo = &in, .other = &other, .row = &row, .slot = slot, .N = 1, .K = SLOTS, .seed = 7,
                         .variant = variant, .reason = reason, .draws = draws, .rng = places};

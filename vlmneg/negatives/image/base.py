@@ -476,7 +476,7 @@ class ImageMix(ImageNegatives):
         weights, made = np.array(self.parameters["weights"], float), Drawn.none(n)
         for k in range(self.k):
             earlier = [a + b for a, b in zip(taken, made.taken(), strict=True)]
-            order = np.array([Mix._order(request, i, first + k, weights) for i in range(n)])
+            order = Mix._order(request, first + k, weights)
             slot, rows = drawing.empty(request, 1), np.arange(n)
             for turn in range(len(parts)):
                 for j, part in enumerate(parts):
