@@ -1,7 +1,7 @@
 """Objectives on embedding negatives, loss and gradients: ours against PyTorch that makes every row and autograd.
 
-Same rows, same threads. On un-normalised shifts `intra` of ours makes no row at all; other rows are made, but only inside
-a tile.
+Same rows, same threads. On un-normalised shifts `intra` of ours makes no row at all; other rows are made, but only
+inside a tile.
 """
 
 import json

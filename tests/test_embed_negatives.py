@@ -2,16 +2,21 @@
 
 import itertools
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import vlmneg as vn
 from vlmneg import _core, losses, show
+from vlmneg.making.run import make
 from vlmneg.negatives import embed
 from vlmneg.reference import embed_negatives as twin
 from vlmneg.reference import losses as losses_twin
 
+ROOT = Path(__file__).parents[1]
 PARTS = {
     "shift": embed.shift(), "shift unit": embed.shift(factor=0.5, unit=True, k=2),
     "shift flows": embed.shift(detach=False), "shift unit flows": embed.shift(unit=True, detach=False, factor=2.0),
@@ -256,6 +261,43 @@ def test_names():
     assert [name for name, _, _ in _core.made_listed()] == ["shift", "interpolate", "hardest", "gaussian"]
     assert {name: stream for name, _, stream in _core.made_listed()} == twin.STREAMS
     assert vn.negatives.get("embed.shift", factor=0.5) == embed.shift(factor=0.5)
+
+
+def test_a_notebook_adds_its_own():
+    @vn.negatives.register("embed")
+    class half_shift(embed.shift):
+        name, maker = "half_shift", "shift"
+
+        def __init__(self, *, k=None):
+            super().__init__(k=k, factor=0.5)
+
+    data = batch(5, 2)
+    made = vn.negatives.get("embed.half_shift")(**data)
+    assert np.array_equal(made.rows, embed.shift(factor=0.5)(**data).rows) and made.kind == ("half_shift",) * 2
+
+
+MEMORY = """
+import resource, numpy as np, vlmneg as vn
+from vlmneg.negatives import embed
+B, K, E = 3000, 16, 512
+x = np.random.default_rng(0).standard_normal((B, K, E), np.float32)
+x /= np.linalg.norm(x, axis=2, keepdims=True)
+data = {"image": x[:, 0].copy(), "text": x[:, 1].copy(), "neg_text": x}
+out = {"d" + n: np.ones_like(d) for n, d in data.items()}
+objective = vn.losses.intra()
+objective.on(**{n: d[:4].copy() for n, d in data.items()}, made=embed.shift())
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for made in (embed.shift(), embed.shift(unit=True), embed.shift(detach=False)):
+    objective.on(**data, made=made, out=out)
+print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / x.nbytes)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is counted otherwise")
+def test_no_row_is_stored():
+    """An objective grows the process by less than a third of its made rows: two rows a sample, and tiles."""
+    done = subprocess.run([sys.executable, "-c", MEMORY], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 1 / 3
 
 
 @pytest.mark.parametrize("call, error, words", [
@@ -583,7 +625,10 @@ def test_gradients_reach_both_towers():
         assert (sides[0] - sides[1]) / 2e-3 == pytest.approx(np.abs(grad).sum(), rel=2e-2)
 
 
-def test_recipes_name_embedding_negatives():
+def test_recipes_name_embedding_negatives(tmp_path):
+    (tmp_path / "captions.txt").write_text("a red dog\n")
+    with pytest.raises(ValueError, match="which no file of captions holds"):
+        make(tmp_path / "captions.txt", [{"name": "embed.shift"}], tmp_path / "out.jsonl")
     made = vn.negatives.recipe([{"name": "text.swap", "k": 2}, {"name": "embed.shift", "factor": 0.5}])
     assert made.made == embed.shift(factor=0.5) and made.k == 2
     assert vn.negatives.recipe([{"name": "embed.gaussian", "k": 3}]) == embed.gaussian(k=3)

@@ -15,6 +15,7 @@ from vlmneg.making.sources import read_captions
 from vlmneg.making.work import Summary, Work, digest, spread
 from vlmneg.making.writers import writer
 from vlmneg.negatives.html import html_of
+from vlmneg.negatives.embed import Embed
 from vlmneg.negatives.image import ImageNegatives
 from vlmneg.negatives.recipe import recipe as find_recipe
 from vlmneg.progress import Progress
@@ -81,6 +82,9 @@ def make(captions: str | Path, recipe: Any, out: str | Path | None = None, *, la
     (2, 2)
     """
     generator = find_recipe(recipe)
+    if isinstance(generator, Embed):
+        raise ValueError(f"{generator!r} makes rows of embeddings, which no file of captions holds; name it in a run's "
+                         "negatives, or call it on embeddings")
     if isinstance(generator, ImageNegatives):
         return make_pictures(captions, generator, out, images=images, instances=instances, seed=seed, visit=visit,
                              html=html, examples=examples, overwrite=overwrite, progress=progress)

@@ -84,7 +84,8 @@ class EmbedResult:
 class Embed:
     """What makes negatives of embeddings: call it on rows, hand it to an objective as ``made``, or add it to others.
 
-    A subclass has a `name`, a `side` and `slot()`, the numbers that the C core takes under that name.
+    A subclass has a `name`, a `side` and `slot()`, the numbers that the C core takes under that name; one of another name
+    says by `maker` which of the core's it is.
 
     Parameters
     ----------
@@ -93,6 +94,7 @@ class Embed:
     """
 
     name = ""
+    maker = ""
     side = "image"
 
     def __init__(self, **parameters: Any) -> None:
@@ -243,7 +245,7 @@ class Embed:
         tuple of (generator, side, place, numbers)
         """
         listed = [name for name, *_ in _core.made_listed()]
-        found = tuple((listed.index(p.name), SIDES.index(p.side), k, p.slot())
+        found = tuple((listed.index(p.maker or p.name), SIDES.index(p.side), k, p.slot())
                       for p in self.parts for k in range(p.count(neg_text)))
         if len(found) > MAX_MADE:
             raise ValueError(f"at most {MAX_MADE} negatives a sample can be made, got {len(found)}; give a smaller k")
