@@ -340,11 +340,15 @@ def test_refusals():
     for url in ("localhost:8000", "ftp://x", 3, "http://user:pass@x/v1"):
         with pytest.raises(ValueError, match="url"):
             ChatClient(url, "m")
-    with pytest.raises(TypeError, match="model"):
-        ChatClient("http://x", "")
-    for bad in ({"concurrency": 0}, {"retries": -1}, {"timeout": 0}, {"wait": "1"}):
+    for bad in ({"model": ""}, {"api_key": 3}, {"version": 1}, {"schema": None}, {"offline": "no"}, {"options": []},
+                {"cache": 3}):
+        with pytest.raises(TypeError, match=next(iter(bad)) if "cache" not in bad else "path"):
+            ChatClient(**{"url": "http://x", "model": "m", **bad})
+    for bad in ({"concurrency": 0}, {"retries": -1}, {"timeout": 0}, {"wait": "1"}, {"concurrency": 2**70},
+                {"timeout": float("inf")}, {"max_tokens": 1.5}, {"temperature": float("nan")}, {"retries": True}):
         with pytest.raises(ValueError, match=next(iter(bad))):
             ChatClient("http://x", "m", **bad)
+    assert "secret" not in str(pytest.raises(TypeError, ChatClient, "http://x", "m", api_key=["secret"]).value)
     c = ChatClient("http://x", "m")
     with pytest.raises(TypeError, match="list"):
         c.ask("abc")

@@ -58,6 +58,8 @@ class DiskCache:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+            raise TypeError(f"path must name a file, got {path!r}")
         self.path = Path(path)
         if self.path.is_dir():
             raise IsADirectoryError(f"{self.path} is a folder; a cache is a file, such as {self.path / 'cache.jsonl'}")

@@ -120,14 +120,9 @@ class ChatClient:
                  max_tokens: int | None = 1024, version: str = "", concurrency: int = 8, retries: int = 4,
                  timeout: float = 30.0, cache: str | os.PathLike[str] | DiskCache | None = None, schema: bool = True,
                  options: dict[str, Any] | None = None, offline: bool = False, wait: float = 0.5) -> None:
-        if not isinstance(model, str) or not model:
-            raise TypeError(f"model must be a name that the server knows, got {model!r}")
-        for name, value, low in (("concurrency", concurrency, 1), ("retries", retries, 0)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < low:
-                raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}")
-        for name, seconds in (("timeout", timeout), ("wait", wait)):
-            if not isinstance(seconds, (int, float)) or not seconds > 0:
-                raise ValueError(f"{name} must be a positive number of seconds, got {seconds!r}")
+        _check(model=model, api_key=api_key, temperature=temperature, max_tokens=max_tokens, version=version,
+               concurrency=concurrency, retries=retries, timeout=timeout, schema=schema, options=options,
+               offline=offline, wait=wait)
         self.url, self.model, self.version = _endpoint(url), model, version
         self.parameters = {"temperature": temperature, "max_tokens": max_tokens, **(options or {})}
         self.parameters = {k: v for k, v in self.parameters.items() if v is not None}
@@ -409,6 +404,31 @@ class _Transient(Exception):
 
 class _Refused(ChatError):
     """The server doesn't take the request as it is; perhaps it takes one without a schema."""
+
+
+def _check(**values: Any) -> None:
+    """Parameters of a client, one sentence each."""
+    for name, (fits, wanted) in {
+        "model": (lambda v: isinstance(v, str) and v, "a name that the server knows"),
+        "api_key": (lambda v: v is None or isinstance(v, str), "a str or None"),
+        "version": (lambda v: isinstance(v, str), "a str"),
+        "schema": (lambda v: isinstance(v, bool), "True or False"),
+        "offline": (lambda v: isinstance(v, bool), "True or False"),
+        "options": (lambda v: v is None or isinstance(v, dict), "a dict of fields of the request, or None"),
+    }.items():
+        if not fits(values[name]):
+            shown = type(values[name]).__name__ if name == "api_key" else repr(values[name])
+            raise TypeError(f"{name} must be {wanted}, got {shown}")
+    for name, low, high, kinds in (
+        ("concurrency", 1, 1024, int), ("retries", 0, 1000, int), ("max_tokens", 1, 2**31, int),
+        ("timeout", 1e-3, 1e6, (int, float)), ("wait", 1e-3, 1e6, (int, float)), ("temperature", 0, 100, (int, float)),
+    ):  # fmt: skip
+        value = values[name]
+        if value is None and name in ("max_tokens", "temperature"):
+            continue
+        if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:  # type: ignore[arg-type]
+            wanted = "an integer" if kinds is int else "a number"
+            raise ValueError(f"{name} must be {wanted} in [{low:g}, {high:g}], got {value!r}")
 
 
 def _http() -> Any:

@@ -95,6 +95,8 @@ class llm(Negatives):
             raise ValueError(f'prompt must be {", ".join(STYLES)} or a text with "{{caption}}" in it, got {prompt!r}')
         if isinstance(pool, bool) or not isinstance(pool, int) or not k <= pool <= MOST:
             raise ValueError(f"pool must be an integer in [k, {MOST}], got {pool!r}")
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+            raise ValueError(f"seed must be an integer in [0, 2**63), got {seed!r}")
         self.client = ChatClient(url, model, api_key=api_key, temperature=temperature, max_tokens=max_tokens,
                                  version=version, concurrency=concurrency, retries=retries, timeout=timeout,
                                  cache=cache, schema=schema, options=options, offline=offline)
