@@ -50,6 +50,8 @@ def recoloured(caption, names, new="blue", m=0):
     ("An orange next to a bus", ["bus"], "blue", None),
     ("A red hot dog", ["dog"], "blue", None),                         # a hot dog is no dog
     ("A red kite near some kites", ["kite"], "blue", None),
+    ("A red cup and bowl", ["cup", "bowl"], "blue", None),
+    ("A red cup and a bowl", ["cup", "bowl"], "blue", "A blue cup and a bowl"),
 ])  # fmt: skip
 def test_recolour(caption, names, new, made):
     assert recoloured(caption, names, new) == made
@@ -71,6 +73,7 @@ def test_man_is_not_in_woman():
     ("A cat and a dog", ["cat", "dog"], None),        # "no cat and a dog" may deny both
     ("A bed with a cat, a dog and a bird", ["cat"], None),
     ("A bike between a cat and a dog", ["dog"], None),
+    ("A cat and a dog are friends", ["dog"], None),
     ("A dog next to a cat", ["cat"], None),           # "next to no cat"
     ("A dog with its cat", ["cat"], None),
     ("A cat licking its paw", ["cat"], None),
@@ -184,6 +187,7 @@ def test_true_captions_are_never_made():
     objects = vn.data.Objects(["bus"], [ROW[0]], (110, 110))
     edit = {"object": 0, "new": "blue"}
     assert rules.say("recolour", edit, ["A red bus", "a BLUE bus!"], objects) is None
+    assert rules.say("recolour", edit, ["A red bus", "a big blue bus"], objects) is None
     assert rules.say("recolour", edit, ["A bus", "a red bus"], objects) == ("a red bus", "a blue bus")
     assert rules.say("recolour", edit, ["A red bus"], [np.ones((3, 3))]) is None
 

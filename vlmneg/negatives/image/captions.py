@@ -17,6 +17,7 @@ DETERMINERS = {"a", "an", "the", "one"}
 # words that may speak of an object without its name
 PRONOUNS = set("he she it they him her them his hers its their theirs himself herself itself themselves who whose "
                "which that another other others both each all".split())
+TOGETHER = {"are", "were", "have", "together", "between"}
 SHADES = {"off", "light", "dark", "bright", "pale", "deep", "multi"}
 POSTURES = {"is", "sitting", "standing", "lying", "laying", "parked", "placed", "located", "sits", "stands", "seated"}
 FRAMES = set("picture image photo photograph frame scene screen middle center centre".split())
@@ -39,7 +40,16 @@ def _recolour(r, edit, other):
     new = _named(edit["new"])
     if not colour or colour.sense == new or r.text(colour.first - 1) in SHADES:
         return None
+    if r.text(noun.last + 1) in ("and", "or") and r.text(noun.last + 2) not in DETERMINERS:  # red cups and plates
+        return None
     return [(*r.span(colour), new)]
+
+
+def _has_colour(r, edit):
+    """Whether a caption says that the object has its new colour already."""
+    noun = r.one(edit["object"])
+    colour = noun and r.before(noun, COLOR)
+    return bool(colour) and colour.sense == _named(edit["new"])
 
 
 def _exchange_colours(r, edit, other):
@@ -67,6 +77,8 @@ def _remove(r, edit, other):
     before, after = r.text(i - 1) if r.joined(i) else "", r.text(noun.last + 1)
     listed = after in ("and", "or") or r.caption[r.span(noun)[1]:].lstrip().startswith(",")
     if (listed and before != "and") or "between" in {w.text for w in r.words}:  # "no dog and a cat" may deny both
+        return None
+    if before == "and" and TOGETHER & {w.text for w in r.words}:
         return None
     if not (i == 0 or before in ("with", "and") or (before == "is" and r.text(i - 2) == "there")):
         return None
@@ -242,6 +254,8 @@ def say(kind, edit, captions, objects, other_objects=None):
     if kind not in SAY or not hasattr(objects, "names"):
         return None
     true = set(map(key, captions))
+    if kind == "recolour" and any(_has_colour(_reading(c, objects), edit) for c in captions):
+        return None
     for caption in captions:
         edits = SAY[kind](_reading(caption, objects), edit, other_objects)
         if edits:
