@@ -4,6 +4,8 @@
 #ifndef VN_NEGATIVE_H
 #define VN_NEGATIVE_H
 
+#include <string.h>
+
 #include "core/vn_philox.h"
 #include "text/vn_text.h"
 
@@ -49,9 +51,12 @@ typedef struct vn_text {
     int variants; /* how many there are to draw from: when none can be left, no other draw is tried */
     int said;     /* bytes of room in use */
     char room[VN_TEXT_ROOM];
-    const void *keeper; /* see vn_text_keep */
-    int32_t keeper_param[VN_TEXT_PARAMS];
-    _Alignas(16) char kept[VN_TEXT_KEPT];
+    struct {
+        const void *author;
+        int32_t param[VN_TEXT_PARAMS];
+        _Alignas(16) char kept[VN_TEXT_KEPT];
+    } keep[2]; /* see vn_text_keep */
+    int kept_last;
 } vn_text;
 
 /* out comes empty. VN_VALID, or why this draw gave nothing: after VN_ABSENT the driver draws again, another reason
@@ -79,9 +84,9 @@ typedef struct vn_text_slot {
     uint32_t number; /* place among all slots of a row: its draws start at number * 2^16 */
 } vn_text_slot;
 
-/* N captions, K slots. Row i is true of avoid[avoid_begin[i]..avoid_begin[i+1]) too, and its earlier slots hold
- * taken[taken_begin[i]..taken_begin[i+1]). Slot (i,k) is written at text + at[i] + k * (bytes of caption i +
- * VN_TEXT_GROWTH). */
+/* N captions, K slots, each drawn from the first of P generators that has a negative. Row i is true of
+ * avoid[avoid_begin[i]..avoid_begin[i+1]) too, and its earlier slots hold taken[taken_begin[i]..taken_begin[i+1]).
+ * Slot (i,k) is written at text + at[i] + k * (bytes of caption i + VN_TEXT_GROWTH). */
 typedef struct vn_text_job {
     const vn_span *caption;     /* (N) */
     const vn_word *word;        /* the captions' words, row i's from word_begin[i] on; NULL: tagged here */
@@ -91,13 +96,15 @@ typedef struct vn_text_job {
     const vn_span *taken;
     const int64_t *taken_begin; /* (N+1) */
     const uint64_t *row;        /* (N) */
-    const vn_text_slot *slot;   /* (K) */
-    int64_t N, K;
+    const vn_text_slot *slot;   /* (K,P) */
+    const uint8_t *order;       /* (N,K,P): which of the P comes first, second, ...; NULL: as they stand */
+    int64_t N, K, P;
     uint64_t seed;
     char *text;
     const int64_t *at;          /* (N) */
     int64_t *bytes;             /* (N,K) */
     uint8_t *reason, *kind;     /* (N,K) */
+    uint8_t *by;                /* (N,K): which of the P was the last to try */
     vn_place *place;            /* (N,K,VN_TEXT_PLACES) */
     uint8_t *places;            /* (N,K) */
 } vn_text_job;
@@ -153,13 +160,17 @@ vn_text_edit(vn_text *out, int64_t begin, int64_t end, vn_span text)
 static inline void *
 vn_text_keep(vn_text *out, const void *author, const int32_t *param, int *fresh)
 {
-    *fresh = out->keeper != author;
-    for (int i = 0; i < VN_TEXT_PARAMS; i++) {
-        *fresh |= out->keeper_param[i] != param[i];
-        out->keeper_param[i] = param[i];
-    }
-    out->keeper = author;
-    return out->kept;
+    for (int k = 0; k < 2; k++)
+        if (out->keep[k].author == author && memcmp(out->keep[k].param, param, sizeof out->keep[k].param) == 0) {
+            *fresh = 0;
+            out->kept_last = k;
+            return out->keep[k].kept;
+        }
+    int k = out->kept_last ^= 1; /* the other one goes on being kept: mixtures go back and forth between two */
+    out->keep[k].author = author;
+    memcpy(out->keep[k].param, param, sizeof out->keep[k].param);
+    *fresh = 1;
+    return out->keep[k].kept;
 }
 
 /* Puts words together in room; what doesn't fit is cut off, and too long for any variant anyhow. */

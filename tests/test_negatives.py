@@ -39,17 +39,17 @@ MIX = text.swap(k=2) + text.replace(k=2)
 NAMES = vn.negatives.names("text")
 
 
-def both(captions, slots, avoid=None, taken=None, seed=0, rows=None):
+def both(captions, slots, avoid=None, taken=None, seed=0, rows=None, order=None):
     """What the core and the twin make, checked to be equal."""
     rows = np.arange(len(captions), dtype=np.uint64) if rows is None else rows
-    args = (tuple(captions), avoid, taken, rows, seed, tuple(slots), None, None)
-    texts, reasons, kinds, places, counts = _core.text_draw(*args)
+    args = (tuple(captions), avoid, taken, rows, seed, tuple(slots), None, None, order)
+    texts, reasons, kinds, places, counts, _ = _core.text_draw(*args)
     expected = twin.draw(*args, *TABLES)
     assert texts == expected[0]
     assert reasons.tolist() == expected[1]
     valid = reasons == 0
     where = [[[tuple(p) for p in places[i, k, :counts[i, k]].tolist()] if valid[i, k] else []
-              for k in range(len(slots))] for i in range(len(captions))]
+              for k in range(valid.shape[1])] for i in range(len(captions))]
     assert where == expected[3]
     assert (kinds[valid] == np.array(expected[2], np.uint8).reshape(kinds.shape)[valid]).all()
     return texts, reasons, kinds
@@ -61,6 +61,10 @@ PUT = "|".join(key(k) for k, *_ in TABLES[2][2])     # words that replace puts i
 SLOTS = [(0, 63, 0, 0), (0, 63, 0, 1), (1, 15, 0, 2), (1, 15, 0, 3), (1, 8, 1, 4), (0, 32, 0, 5), (1, 7, 0, 6),
          (1, 16, 0, 7), (1, 32, 0, 8), (1, 64, 0, 9), (1, 128 | 256 | 512, 0, 10), (1, 1024, 0, 11), (1, 1024, 1, 12),
          (1, 2048, 0, 13), (1, 4096, 0, 14), (1, 8191, 1, 15)]
+
+
+def i64(*values):
+    return np.array(values, np.int64)
 
 
 def test_twin():
@@ -352,12 +356,12 @@ def test_objects():
     (lambda: text.replace(concept="shape"), ValueError, "color"),
     (lambda: text.replace(hardness="hard"), ValueError, "hardness"),
     (lambda: vn.negatives.get("swop"), ValueError, "text.exact"),
-    (lambda: _core.text_draw(("a",), None, None, np.zeros(2, np.uint64), 0, (), None, None), ValueError, "rows"),
-    (lambda: _core.text_draw(("a",), None, None, ROW, 0, ((99, 0, 0, 0),), None, None), ValueError, "no text"),
-    (lambda: _core.text_draw(("a",), None, None, ROW, 0, (), WORD[None], None), TypeError, "together"),
-    (lambda: _core.text_draw(("a",), None, None, ROW, 0, (), WORD[None], np.array([0, 2])), ValueError, "offsets"),
-    (lambda: _core.text_draw(("é",), None, None, ROW, 0, (), WORD[None], np.array([0, 1])), ValueError, "annotate"),
-    (lambda: _core.text_draw(("",), None, None, ROW, 0, (), WORD[None], np.array([0, 1])), ValueError, "annotate"),
+    (lambda: _core.text_draw(("a",), None, None, np.zeros(2, np.uint64), 0, (), None, None, None), ValueError, "rows"),
+    (lambda: _core.text_draw(("a",), None, None, ROW, 0, ((99, 0, 0, 0),), None, None, None), ValueError, "no text"),
+    (lambda: _core.text_draw(("a",), None, None, ROW, 0, (), WORD[None], None, None), TypeError, "together"),
+    (lambda: _core.text_draw(("a",), None, None, ROW, 0, (), WORD[None], i64(0, 2), None), ValueError, "offsets"),
+    (lambda: _core.text_draw(("é",), None, None, ROW, 0, (), WORD[None], i64(0, 1), None), ValueError, "annotate"),
+    (lambda: _core.text_draw(("",), None, None, ROW, 0, (), WORD[None], i64(0, 1), None), ValueError, "annotate"),
     (lambda: text.swap(k=2).one() and vn.negatives.mix(text.swap()), ValueError, "at least two"),
     (lambda: vn.negatives.mix(text.swap(), text.replace() + text.swap()), TypeError, "single"),
     (lambda: vn.negatives.mix(text.swap(), text.replace(), weights=(1, 0)), ValueError, "above 0"),
@@ -411,6 +415,16 @@ def test_edits_say_what_was_changed_where():
                     assert rebuilt + caption[at:] == made
 
 
+def test_twin_of_a_mixture():
+    order = np.random.default_rng(0).permuted(np.tile(np.arange(3, dtype=np.uint8), (len(CAPTIONS), 2, 1)), axis=2)
+    slots = [(0, 63, 0, 0), (1, 15, 0, 0), (1, 4096, 0, 0), (0, 63, 0, 1), (1, 15, 0, 1), (1, 4096, 0, 1)]
+    _, reasons, kinds = both(CAPTIONS, slots, order=order)
+    assert reasons.shape == (len(CAPTIONS), 2) and (reasons == 0).any() and (reasons != 0).any()
+    for wrong in (order[:, :1], order[:-1], order + 1):
+        with pytest.raises(ValueError):
+            both(CAPTIONS, slots, order=np.ascontiguousarray(wrong))
+
+
 def test_mix_takes_every_generator_and_falls_back():
     swap, replace = text.swap(kinds="adjective"), text.replace(concept="color")
     captions = [f"a big dog and the red car of a small man number {i}" for i in range(200)]
@@ -428,11 +442,11 @@ def test_words_that_are_handed_in():
     words = np.array([[2, 5, ord("A"), -1], [6, 9, ord("N"), -1], [4, 7, ord("N"), -1]], np.int32)
     offsets = np.array([0, 2, 3])
     rows, slots = np.zeros(2, np.uint64), ((1, 1, 0, 0),)
-    texts, reasons, *_ = _core.text_draw(captions, None, None, rows, 0, slots, words, offsets)
+    texts, reasons, *_ = _core.text_draw(captions, None, None, rows, 0, slots, words, offsets, None)
     assert reasons.tolist() == [[0], [1]] and texts[0][0].endswith(" dog")
     words[0, 2] = ord("N")      # as a noun, "red" is still a colour word; as a determiner it isn't looked at
     words[0, 2] = ord("D")
-    assert _core.text_draw(captions, None, None, rows, 0, slots, words, offsets)[1].tolist() == [[1], [1]]
+    assert _core.text_draw(captions, None, None, rows, 0, slots, words, offsets, None)[1].tolist() == [[1], [1]]
 
 
 def test_annotations_take_the_taggers_place():

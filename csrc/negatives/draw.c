@@ -70,27 +70,27 @@ judge(const vn_text_job *job, const vn_sentence *in, vn_span made, int64_t i, in
     return VN_VALID;
 }
 
-/* How many variants of slot k's generator, with its parameters, the row already has. */
+/* How many variants of this generator, with its parameters, the row has before slot k. */
 static int
-used(const vn_text_job *job, int64_t i, int64_t k)
+used(const vn_text_job *job, const vn_text_slot *slot, int64_t i, int64_t k)
 {
-    const vn_text_slot *s = job->slot;
     int n = 0;
-    for (int64_t j = 0; j < k; j++)
-        n += s[j].maker == s[k].maker && memcmp(s[j].param, s[k].param, sizeof s[k].param) == 0 &&
+    for (int64_t j = 0; j < k; j++) {
+        const vn_text_slot *s = &job->slot[j * job->P + job->by[i * job->K + j]];
+        n += s->maker == slot->maker && memcmp(s->param, slot->param, sizeof s->param) == 0 &&
              job->reason[i * job->K + j] == VN_VALID;
+    }
     return n;
 }
 
-static void
-draw_slot(const vn_text_job *job, const vn_sentence *in, vn_text *made, int64_t i, int64_t k)
+static vn_reason
+draw_from(const vn_text_job *job, const vn_text_slot *slot, const vn_sentence *in, vn_text *made, int64_t i, int64_t k)
 {
-    const vn_text_slot *slot = &job->slot[k];
     int64_t at = i * job->K + k, room = in->text.bytes + VN_TEXT_GROWTH;
     vn_span out = {job->text + job->at[i] + k * room, 0};
     vn_rng rng = {job->seed, job->row[i], slot->number << 16, slot->stream};
     vn_reason reason = VN_EMPTY;
-    int most = VN_MAX(used(job, i, k), 1); /* as many variants are all drawn */
+    int most = VN_MAX(used(job, slot, i, k), 1); /* as many variants are all drawn */
     for (int draw = 0; draw < DRAWS; draw++) {
         made->edits = made->raw = made->kind = made->variants = made->said = 0;
         reason = slot->maker->make(made, in, slot->param, &rng);
@@ -103,9 +103,21 @@ draw_slot(const vn_text_job *job, const vn_sentence *in, vn_text *made, int64_t 
             (reason != VN_SAME && reason != VN_REPEAT && reason != VN_ABSENT))
             break;
     }
+    job->bytes[at] = VN_MAX(out.bytes, 0);
+    return reason;
+}
+
+static void
+draw_slot(const vn_text_job *job, const vn_sentence *in, vn_text *made, int64_t i, int64_t k)
+{
+    int64_t at = i * job->K + k;
+    vn_reason reason = VN_EMPTY;
+    for (int64_t t = 0; t < job->P && (t == 0 || reason != VN_VALID); t++) {
+        job->by[at] = job->order == NULL ? (uint8_t)t : job->order[at * job->P + t];
+        reason = draw_from(job, &job->slot[k * job->P + job->by[at]], in, made, i, k);
+    }
     job->reason[at] = (uint8_t)reason;
     job->kind[at] = (uint8_t)made->kind;
-    job->bytes[at] = VN_MAX(out.bytes, 0);
 }
 
 static void
@@ -113,7 +125,8 @@ draw_row(const vn_text_job *job, int64_t i)
 {
     vn_word word[VN_MAX_WORDS];
     vn_text made;
-    made.keeper = NULL;
+    made.keep[0].author = made.keep[1].author = NULL;
+    made.kept_last = 0;
     const vn_span *truth = job->avoid + job->avoid_begin[i];
     vn_sentence in = {job->caption[i], word, 0, truth, job->avoid_begin[i + 1] - job->avoid_begin[i]};
     if (!holds(in.text, "<mask>") && !holds(in.text, "###")) { /* no words: nothing to edit */

@@ -170,7 +170,7 @@ annotations(vn_text_job *job, PyObject *words, PyObject *offsets)
 
 /* The arrays that come back. */
 typedef struct results {
-    PyObject *reason, *kind, *place, *places;
+    PyObject *reason, *kind, *place, *places, *by;
 } results;
 
 static int
@@ -179,16 +179,45 @@ make_results(results *out, vn_text_job *job, const vnpy_axes *axes)
     if ((out->reason = vnpy_out(NPY_UINT8, "N,K", axes)) == NULL ||
         (out->kind = vnpy_out(NPY_UINT8, "N,K", axes)) == NULL ||
         (out->place = vnpy_out(NPY_INT32, "N,K,8,4", axes)) == NULL ||
-        (out->places = vnpy_out(NPY_UINT8, "N,K", axes)) == NULL)
+        (out->places = vnpy_out(NPY_UINT8, "N,K", axes)) == NULL ||
+        (out->by = vnpy_out(NPY_UINT8, "N,K", axes)) == NULL)
         return -1;
     job->reason = vnpy_data(out->reason), job->kind = vnpy_data(out->kind);
     job->place = vnpy_data(out->place), job->places = vnpy_data(out->places);
+    job->by = vnpy_data(out->by);
     return 0;
 }
 
-/* text_draw(captions, avoid, taken, rows, seed, slots, words, offsets) -> texts, reasons (N,K) uint8, kinds (N,K)
- * uint8, places (N,K,8,4) int32, how many of them (N,K) uint8. Tuples, because others could change lists while the
- * GIL is released. */
+/* The order in which the generators of a slot are tried, (N,K,P) uint8 or None: K slots of one. */
+static int
+alternatives(vn_text_job *job, PyObject *order, int64_t slots, vnpy_axes *axes)
+{
+    int ok = 1;
+    job->K = slots, job->P = 1;
+    axes->size['K' - 'A'] = slots;
+    if (order == Py_None)
+        return 0;
+    axes->size['K' - 'A'] = 0;
+    job->order = vnpy_in_or_none(order, "order", NPY_UINT8, "N,K,P", axes, &ok);
+    if (!ok)
+        return -1;
+    job->K = vnpy_size(axes, 'K'), job->P = vnpy_size(axes, 'P');
+    if (job->P < 1 || job->K * job->P != slots) {
+        PyErr_Format(PyExc_ValueError, "slots must hold K * P = %lld, got %lld", (long long)(job->K * job->P),
+                     (long long)slots);
+        return -1;
+    }
+    for (int64_t i = 0; i < job->N * slots; i++)
+        if (job->order[i] >= job->P) {
+            PyErr_Format(PyExc_ValueError, "order must be below P = %lld, got %d", (long long)job->P, job->order[i]);
+            return -1;
+        }
+    return 0;
+}
+
+/* text_draw(captions, avoid, taken, rows, seed, slots, words, offsets, order) -> texts, reasons (N,K) uint8, kinds
+ * (N,K) uint8, places (N,K,8,4) int32, how many of them (N,K) uint8, which generator of the slot (N,K) uint8. Tuples,
+ * because others could change lists while the GIL is released. */
 static PyObject *
 text_draw(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
@@ -197,21 +226,21 @@ text_draw(PyObject *module, PyObject *const *args, Py_ssize_t n)
     vn_span *caption = NULL, *avoid = NULL, *taken = NULL;
     int64_t *avoid_begin = NULL, *taken_begin = NULL, *at = NULL;
     vn_text_slot *slot = NULL;
-    results out = {NULL, NULL, NULL, NULL};
+    results out = {NULL, NULL, NULL, NULL, NULL};
     PyObject *text = NULL, *result = NULL;
     (void)module;
-    if (vnpy_count("text_draw", n, 8) < 0 || vnpy_tuple(args[0], "captions") < 0 || vnpy_tuple(args[5], "slots") < 0 ||
+    if (vnpy_count("text_draw", n, 9) < 0 || vnpy_tuple(args[0], "captions") < 0 || vnpy_tuple(args[5], "slots") < 0 ||
         (job.row = vnpy_in(args[3], "rows", NPY_UINT64, "N", &axes)) == NULL ||
         vnpy_uint64(args[4], "seed", &job.seed) < 0)
         return NULL;
     job.N = PyTuple_GET_SIZE(args[0]);
-    job.K = PyTuple_GET_SIZE(args[5]);
     if (vnpy_size(&axes, 'N') != job.N)
         return PyErr_Format(PyExc_ValueError, "rows must have shape (N) with N = %lld captions, got (%lld)",
                             (long long)job.N, (long long)vnpy_size(&axes, 'N'));
-    axes.size['K' - 'A'] = job.K;
+    if (alternatives(&job, args[8], PyTuple_GET_SIZE(args[5]), &axes) < 0)
+        return NULL;
     caption = PyMem_Calloc((size_t)job.N + 1, sizeof *caption);
-    slot = PyMem_Calloc((size_t)job.K + 1, sizeof *slot);
+    slot = PyMem_Calloc((size_t)(job.K * job.P) + 1, sizeof *slot);
     at = PyMem_Calloc((size_t)job.N + 1, sizeof *at);
     if (caption == NULL || slot == NULL || at == NULL) {
         PyErr_NoMemory();
@@ -230,9 +259,10 @@ text_draw(PyObject *module, PyObject *const *args, Py_ssize_t n)
     vn_text_draw(&job);
     Py_END_ALLOW_THREADS
     if ((text = texts(&job, args[0])) != NULL)
-        result = PyTuple_Pack(5, text, out.reason, out.kind, out.place, out.places);
+        result = PyTuple_Pack(6, text, out.reason, out.kind, out.place, out.places, out.by);
 done:
     Py_XDECREF(text), Py_XDECREF(out.reason), Py_XDECREF(out.kind), Py_XDECREF(out.place), Py_XDECREF(out.places);
+    Py_XDECREF(out.by);
     PyMem_Free(caption), PyMem_Free(avoid), PyMem_Free(taken), PyMem_Free(avoid_begin), PyMem_Free(taken_begin);
     PyMem_Free(slot), PyMem_Free(at), PyMem_Free(job.text), PyMem_Free(job.bytes);
     return result;
@@ -240,7 +270,8 @@ done:
 
 PyMethodDef vnpy_negatives_methods[] = {
     {"text_draw", (PyCFunction)(void (*)(void))text_draw, METH_FASTCALL,
-     "text_draw(captions, avoid, taken, rows, seed, slots, words, offsets) -> texts, reasons, kinds, places, counts"},
+     "text_draw(captions, avoid, taken, rows, seed, slots, words, offsets, order) -> texts, reasons, kinds, places, "
+     "counts, which generator"},
     {NULL, NULL, 0, NULL},
 };
 

@@ -40,7 +40,8 @@ main(void)
     static vn_span captions[ROWS], avoid[ROWS * AVOID];
     static int64_t avoid_begin[ROWS + 1], taken_begin[ROWS + 1], at[ROWS], bytes[ROWS * SLOTS];
     static uint64_t row[ROWS];
-    static uint8_t reason[ROWS * SLOTS], kind[ROWS * SLOTS];
+    static uint8_t reason[ROWS * SLOTS], kind[ROWS * SLOTS], by[ROWS * SLOTS], places[ROWS * SLOTS];
+    static vn_place place[ROWS * SLOTS * VN_TEXT_PLACES];
     vn_text_slot slot[SLOTS];
     vn_rng rng = {1, 2, 0, 3};
     int64_t total = 0, valid = 0, broken = 0;
@@ -60,8 +61,11 @@ main(void)
         slot[k].number = (uint32_t)k;
     }
     char *text = malloc((size_t)total);
-    vn_text_job job = {captions, avoid, avoid_begin, NULL, taken_begin, row, slot, ROWS, SLOTS, 7, text, at, bytes,
-                       reason, kind};
+    vn_text_job job = {
+        .caption = captions, .avoid = avoid, .avoid_begin = avoid_begin, .taken_begin = taken_begin, .row = row,
+        .slot = slot, .N = ROWS, .K = SLOTS, .P = 1, .seed = 7, .text = text, .at = at, .bytes = bytes,
+        .reason = reason, .kind = kind, .by = by, .place = place, .places = places,
+    };
     vn_text_draw(&job);
     for (int64_t i = 0; i < ROWS * SLOTS; i++) {
         vn_span source = captions[i / SLOTS];

@@ -377,6 +377,9 @@ class Mix(Negatives):
     def draw(self, request, taken, first):
         """This part's slots: rows go to the generators they drew, those without a negative to their next ones."""
         parts, weights = [p.one() for p in self.parameters["parts"]], np.array(self.parameters["weights"], float)
+        if all(hasattr(p, "slot") for p in parts):
+            order = [self._order(request, first + k, weights) for k in range(self.k)]
+            return _draw_in_core(parts * self.k, request, taken, first, np.stack(order, 1).astype(np.uint8))
         n = len(request.captions)
         made = Drawn([[] for _ in range(n)], [[] for _ in range(n)], np.zeros((n, 0), np.uint8),
                      np.zeros((n, 0, PLACES, 4), np.int32), np.zeros((n, 0), np.uint8))
@@ -500,14 +503,15 @@ def _draw_in_python(part, request, taken, first):
     return Drawn(text, kind, code, np.zeros((n, k, PLACES, 4), np.int32), np.full((n, k), UNKNOWN, np.uint8))
 
 
-def _draw_in_core(parts, request, taken, first):
-    """Slots of adjacent parts, in one call."""
+def _draw_in_core(parts, request, taken, first, order=None):
+    """Slots of adjacent parts, in one call; order (N,K,P): each slot is of the first of P parts that has a negative."""
     listed = {name: (i, kinds) for i, (name, _, kinds, _) in enumerate(_core.text_listed())}
     made_by = [p for p in parts for _ in range(p.k)]
-    slots = tuple((listed[p.name][0], *p.slot(), first + k) for k, p in enumerate(made_by))
-    text, code, edit, places, counts = _core.text_draw(
-        request.captions, request.avoid, taken, request.rows, request.seed, slots, request.words, request.offsets)
+    each = 1 if order is None else order.shape[2]
+    slots = tuple((listed[p.name][0], *p.slot(), first + k // each) for k, p in enumerate(made_by))
+    text, code, edit, places, counts, by = _core.text_draw(request.captions, request.avoid, taken, request.rows,
+                                                           request.seed, slots, request.words, request.offsets, order)
     kinds = np.empty((len(made_by), edit.max(initial=0) + 1), object)
     for k, p in enumerate(made_by):
         kinds[k, :len(listed[p.name][1])] = listed[p.name][1][:kinds.shape[1]]
-    return Drawn(text, kinds[np.arange(len(made_by)), edit].tolist(), code, places, counts)
+    return Drawn(text, kinds[np.arange(0, len(made_by), each) + by, edit].tolist(), code, places, counts)

@@ -12,7 +12,7 @@ MAKERS = {"swap": swap.make, "replace": replace.make, "shuffle": shuffle.make, "
 RAW = {"shuffle"}  # generators whose edits aren't mended
 
 
-def draw(captions, avoid, taken, rows, seed, slots, words, offsets, listed, lexicon, keywords, phrases=()):
+def draw(captions, avoid, taken, rows, seed, slots, words, offsets, order, listed, lexicon, keywords, phrases=()):
     """Twin of the core's text_draw.
 
     Parameters
@@ -21,6 +21,8 @@ def draw(captions, avoid, taken, rows, seed, slots, words, offsets, listed, lexi
         As there.
     words, offsets
         None: the caption is tagged here.
+    order
+        As there, or None.
     listed, lexicon, keywords, phrases
         What the core's text_listed(), text_lexicon(), text_keywords() and text_phrases() return.
 
@@ -31,29 +33,39 @@ def draw(captions, avoid, taken, rows, seed, slots, words, offsets, listed, lexi
     """
     lexicon = {line[0].encode(): line for line in lexicon}
     keywords = sites.Tables(keywords)
-    made = [draw_row(Sentence(c.encode(), [t.encode() for t in avoid[i]] if avoid else [], lexicon, keywords, phrases),
-                     taken[i] if taken else (), seed, int(rows[i]), slots, listed) for i, c in enumerate(captions)]
+    made = []
+    for i, c in enumerate(captions):
+        s = Sentence(c.encode(), [t.encode() for t in avoid[i]] if avoid else [], lexicon, keywords, phrases)
+        lines = [[slot] for slot in slots]
+        if order is not None:
+            each = order.shape[2]
+            lines = [[slots[k * each + j] for j in line] for k, line in enumerate(order[i].tolist())]
+        made.append(draw_row(s, taken[i] if taken else (), seed, int(rows[i]), lines, listed))
     return [list(column) for column in zip(*made, strict=True)] if made else [[], [], [], []]
 
 
-def draw_row(s, taken, seed, row, slots, listed):
-    """Texts, reasons, kinds and places of one caption."""
+def draw_row(s, taken, seed, row, lines, listed):
+    """Texts, reasons, kinds and places of one caption; lines: of each slot, the generators in the order of trying."""
     true = [key(c) for c in [s.text, *s.truth]]
     seen = [key(c.encode()) for c in taken]
-    texts, reasons, kinds, where = [], [], [], []
-    for k, (line, a, b, number) in enumerate(slots):
-        used = sum(slots[j][:3] == (line, a, b) and reasons[j] == VALID for j in range(k))
-        rng = Rng(seed, row, number << 16, listed[line][3])
-        for _ in range(DRAWS):
-            reason, edits, kind, variants = MAKERS[listed[line][0]](s, (a, b), rng)
+    texts, reasons, kinds, where, made_by = [], [], [], [], []
+    for slots in lines:
+        for line, a, b, number in slots:
+            used = made_by.count((line, a, b))
+            rng = Rng(seed, row, number << 16, listed[line][3])
+            for _ in range(DRAWS):
+                reason, edits, kind, variants = MAKERS[listed[line][0]](s, (a, b), rng)
+                if reason == VALID:
+                    text, places = apply(s, edits, listed[line][0] in RAW)
+                    says = key(text) if text is not None else []
+                    reason = EMPTY if not says else SAME if says in true else REPEAT if says in seen else VALID
+                if 0 < variants <= max(used, 1) or reason not in (SAME, REPEAT, ABSENT):
+                    break
             if reason == VALID:
-                text, places = apply(s, edits, listed[line][0] in RAW)
-                says = key(text) if text is not None else []
-                reason = EMPTY if not says else SAME if says in true else REPEAT if says in seen else VALID
-            if 0 < variants <= max(used, 1) or reason not in (SAME, REPEAT, ABSENT):
                 break
         if reason == VALID:
             seen.append(says)
+            made_by.append((line, a, b))
         texts.append(text.decode() if reason == VALID else s.text.decode())
         reasons.append(reason)
         kinds.append(kind)
