@@ -53,7 +53,7 @@ class Result:
     kind : list of N lists of K str
         The edit, such as "swap_noun"; the generator's name where nothing was made.
     reason : list of N lists of K str
-        "" where valid, else the rule that failed last: EMPTY, SAME, REPEAT, SYMMETRIC, ABSENT, TOKENS.
+        "" where valid, else the rule that failed last: EMPTY, SAME, REPEAT, SYMMETRIC, ABSENT, TOKENS, SYNONYM.
     captions : list of N str
         What the negatives were made from.
     places : ndarray of shape (N, K, 8, 4), int32, and counts of shape (N, K), uint8

@@ -2,7 +2,6 @@
 
 import logging
 import re
-import unicodedata
 from collections import Counter
 
 from vlmneg.negatives.base import Negatives
@@ -15,6 +14,7 @@ from vlmneg.negatives.text.prompts import KINDS, STYLES, messages, schema
 STREAM_LLM = 65  # reserved in csrc/vn_registry.def
 MOST = 64        # captions of an answer that are looked at
 PLACEHOLDER = re.compile(r"<\w+>|\[mask\]|###", re.I)
+ODD = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")  # controls but white space; halves of pairs
 REFUSAL = re.compile(r"\W*(i['’]?m |i am )?(very )?(sorry|unable)\b|"
                      r"\W*(i (can['’]?t|cannot|can not|won['’]?t)|as an ai)\b", re.I)
 log = logging.getLogger("vlmneg")
@@ -179,7 +179,7 @@ class llm(Negatives):
             return "refusal"
         if len(text) > 2 * len(caption) + 100:
             return "long"
-        if any(unicodedata.category(c) in ("Cc", "Cs") and not c.isspace() for c in text):
+        if ODD.search(text):
             return "odd"
         if kind not in self._kinds or (kind == "swap" and sorted(key(text).split()) != sorted(key(caption).split())):
             return "kind"
