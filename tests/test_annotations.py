@@ -441,7 +441,7 @@ def test_real_captions(shared, tmp_path):
 RULES = {
     "a parked car is parked beside a dumpling": "DANXVPDN",
     "a man cuts bread while a cat drinks the water": "DNVNCDNVDN",
-    "people lean on a fence": "NVPDN",
+    "two lean people lean on a fence": "MANVPDN",
     "the remote control next to a round metal table": "DANPPDANN",
     "an orange cat and a red orange": "DANCDAN",
     "the orange and brown cat has an orange and a banana": "DACANVDNCDN",

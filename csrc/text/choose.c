@@ -69,6 +69,8 @@ vn_word_choose(const vn_guess *g, const vn_around *a)
         return noun_or_verb(g, a);
     if (can(g, 'A') && can(g, 'N'))
         return adjective_or_noun(g, a);
+    if (can(g, 'A') && g->kinds[0] == 'V') /* two lean dogs lean on a wall */
+        return a->right_noun && is(a->left, "DMA") ? 'A' : 'V';
     if (can(g, 'A') && can(g, 'V'))
         return is(a->left, "TU") || (a->left == 'N' && a->left_form == VN_PLURAL && a->right == 'D') ? 'V' : 'A';
     if (can(g, 'A') && can(g, 'R'))

@@ -195,6 +195,8 @@ def choose(g, left, left_form, right, right_noun, verb_seen):
         if left == "V" and can("R"):
             return "R"
         return "N" if within(left, "DAMP") and not (left == "P" and first == "A") else first
+    if can("A") and first == "V":
+        return "A" if right_noun and within(left, "DMA") else "V"
     if can("A") and can("V"):
         return "V" if left in ("T", "U") or left == "N" and left_form == PLURAL and right == "D" else "A"
     if can("A") and can("R"):
