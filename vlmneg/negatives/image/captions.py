@@ -9,7 +9,7 @@ import re
 
 from vlmneg import _core
 from vlmneg.negatives.forms import plural, singular
-from vlmneg.negatives.image.reading import COLOR, SIDES, SIZE, Reading, countable, sense_of
+from vlmneg.negatives.image.reading import COLOR, SIDES, SIZE, Reading, countable, keywords, regular_plural, sense_of
 from vlmneg.negatives.rules import key
 
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -103,13 +103,20 @@ def _count(r, m, old, new):
     edits = [(r.words[i].start, r.words[i].stop, str(new) if said.isdigit() else NUMBERS[new])]
     if (old == 1) != (new == 1):
         after = r.text(noun.last + 1) if r.joined(noun.last + 1) else ""
-        noun_text = r.caption[slice(*r.span(noun))].lower()
-        text = plural(noun_text) if old == 1 else singular(noun_text)
-        if text == noun_text or r.text(i - 1) in ("is", "are", "was", "were", "has", "have") or \
+        text = _other_number(r.caption[slice(*r.span(noun))].lower(), noun, old == 1)
+        if not text or r.text(i - 1) in ("is", "are", "was", "were", "has", "have") or \
                 (after and after not in NEUTRAL and after[-3:] != "ing"):
             return None
         edits.append((*r.span(noun), text))
     return edits
+
+
+def _other_number(text, noun, several):
+    """The plural or the singular of a noun; None for one that is not what it was said to be."""
+    if noun.sense not in keywords():
+        return regular_plural(noun.sense) if several else noun.sense
+    made = plural(text) if several else singular(text)
+    return made if made != text and made in keywords() else None
 
 
 def _swap(r, edit, other):

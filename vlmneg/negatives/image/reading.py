@@ -5,7 +5,6 @@ import re
 from typing import NamedTuple
 
 from vlmneg import _core
-from vlmneg.negatives.forms import plural
 
 COLOR, SIZE, PLACE, OBJECT = range(4)  # concepts of csrc/negatives/text/keywords.def
 BASE, PLURAL = 0, 1  # vn_form
@@ -47,6 +46,13 @@ def keywords():
     return table
 
 
+def regular_plural(noun):
+    """More than one of a noun that no table has."""
+    if re.search(r"(s|x|z|ch|sh)$", noun):
+        return noun + "es"
+    return noun[:-1] + "ies" if re.search(r"[^aeiou]y$", noun) else noun + "s"
+
+
 def sense_of(name):
     """What keywords of a category have in common: the category's own name where it is not listed."""
     name = name.lower()
@@ -66,7 +72,7 @@ class Reading:
         self.words = _words(caption)
         own = {}
         for name in {n.lower() for n in objects.names} - set(keywords()):
-            own |= {name: [(OBJECT, "", name, BASE)], plural(name): [(OBJECT, "", name, PLURAL)]}
+            own |= {name: [(OBJECT, "", name, BASE)], regular_plural(name): [(OBJECT, "", name, PLURAL)]}
         self.mentions = list(self._find(own))
 
     def text(self, i):
