@@ -206,6 +206,32 @@ def test_down_in_between(tmp_path, caplog):
         assert {captioned(b) for b in server.asked} == set(captions[10:])
 
 
+def test_everything_at_once(tmp_path):
+    """A server that fails in all ways in turn, called until nothing is missing: each caption is answered just once."""
+    captions = [f"a red cube and {i} blue balls on a table" for i in range(120)]
+    answered = []
+
+    def reply(body, n):
+        if n % 5 == 1:
+            return ((500, {}, b"oops"), (429, {"Retry-After": "0.05"}, b""), (200, {}, b"{"),
+                    (503, {}, b""))[n // 5 % 4]
+        answered.append(captioned(body))
+        bad = [said for said, _ in WRONG.values()]
+        return good(body) if n % 3 else bad[n // 3 % len(bad)]
+
+    with serve(reply) as server:
+        for _ in range(20):
+            g = llm(server, cache=tmp_path / "c.jsonl", concurrency=6, retries=0)
+            r = g(captions)
+            check(r)
+            if not g.stats["no answer"]:
+                break
+        assert sorted(answered) == sorted(captions), "none lost, none asked again"
+        assert r.valid[:, 0].mean() > 0.6 and not r.valid.all()
+        again = text.llm(model="m", k=2, cache=tmp_path / "c.jsonl", offline=True)(captions)
+        assert again.text == r.text and again.reason == r.reason
+
+
 def test_concurrent_calls():
     met = threading.Barrier(3)
 
