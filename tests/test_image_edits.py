@@ -194,3 +194,23 @@ def test_photographs(photographs, name):
         assert change.mean() >= rules["min_change"]
         assert (change.sum(1) / 6 > 10).mean() > rules["variation"]  # half the difference: the deviation of two
     assert made.valid.mean() >= SHARE[name], f"{made.valid.mean():.2f}"
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_odd_pictures_and_masks(name):
+    """Grey, with alpha, tiny; masks that are empty, full, one pixel, outside the frame: never an error, never a lie."""
+    plain = np.random.default_rng(0).integers(0, 256, (30, 40, 4), np.uint8)
+    shapes = [[], (0, 0, 40, 30), (20, 15, 1, 1), (-50, -50, 9, 9), (35, 25, 30, 30), (-5, 5, 15, 12)]
+    objects = vn.data.Objects(list("abcdef"), shapes, (30, 40))
+    tiny = vn.data.Objects(["a", "b"], [(0, 0, 1, 1), []], (1, 1))
+    images = [plain[..., 0], plain[..., :3], plain, plain[:1, :1, :3], plain[:1, :1, 0]]
+    named = [objects] * 3 + [tiny] * 2
+    others = [(plain[..., :3], objects), (plain[:1, :1, 0], tiny)] * 2 + [None]
+    for seed in range(3):
+        made = EVERY[name](images, seed, objects=named, others=others, captions=["an a on a b"] * 5)
+        for i, source in enumerate(made.images):
+            outside = made.region[i][0] == 0
+            assert np.array_equal(made.image[i][0][outside], source[outside])
+            assert made.valid[i, 0] == (made.reason[i][0] == "")
+        empty = EVERY[name](images, seed, objects=[None] * 5)
+        assert name in ("mirror", "grey", "blur") or set(sum(empty.reason, [])) == {"EMPTY"}
