@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import email.utils
 import json
 import logging
 import os
@@ -15,10 +13,10 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import urlsplit
 
 from vlmneg import _core
 from vlmneg.negatives.cache import DiskCache
+from vlmneg.negatives.wire import Transient, content_of, endpoint, http_package, retry_after, said_in
 from vlmneg.progress import Progress
 
 LARGEST = 4 * 2**20     # bytes of a reply
@@ -123,7 +121,7 @@ class ChatClient:
         _check(model=model, api_key=api_key, temperature=temperature, max_tokens=max_tokens, version=version,
                concurrency=concurrency, retries=retries, timeout=timeout, schema=schema, options=options,
                offline=offline, wait=wait)
-        self.url, self.model, self.version = _endpoint(url), model, version
+        self.url, self.model, self.version = endpoint(url), model, version
         self.parameters = {"temperature": temperature, "max_tokens": max_tokens, **(options or {})}
         self.parameters = {k: v for k, v in self.parameters.items() if v is not None}
         self.concurrency, self.retries, self.timeout, self.wait = concurrency, retries, float(timeout), float(wait)
@@ -205,7 +203,7 @@ class ChatClient:
             keys.append(name)
             if name not in known and name not in todo:
                 found = self.cache.get(key) if self.cache is not None else self._memory.get(name)
-                if found is None:
+                if not isinstance(found, str):
                     todo[name] = key
                 else:
                     known[name] = found
@@ -248,7 +246,7 @@ class _Round:
                  schema: dict[str, Any] | None) -> None:
         self.client, self.todo, self.known = client, todo, known
         self.schema = schema if client.schema else None
-        self.http = _http()
+        self.http = http_package()
         self.connections = self.http.Client(timeout=client.timeout, limits=self.http.Limits(
             max_connections=client.concurrency))
         self.queue = iter(todo.items())
@@ -347,7 +345,7 @@ class _Round:
                 client.stats["retries"] += attempt > 0
             try:
                 return self._attempt(body)
-            except _Transient as reason:
+            except Transient as reason:
                 error = ChatError(str(reason), hopeless=reason.hopeless)
                 spread = 0.5 + _core.philox(body["seed"], mark, attempt, STREAM_WAIT)[0] / 2**32
                 pause = min(client.wait * 2**attempt * spread, LONGEST)
@@ -365,16 +363,16 @@ class _Round:
         try:
             status, headers, data = self._post(body)
         except http.TimeoutException:
-            raise _Transient(f"no answer within {self.client.timeout:g} s") from None
+            raise Transient(f"no answer within {self.client.timeout:g} s") from None
         except http.RequestError as error:
             unreachable = isinstance(error, http.ConnectError)
-            raise _Transient(f"no connection: {error}" if unreachable else f"the connection broke: {error}",
+            raise Transient(f"no connection: {error}" if unreachable else f"the connection broke: {error}",
                              hopeless=unreachable) from None
         if status == 200:
-            return _content(data)
-        said = f"HTTP {status}: {_said(data)}"
+            return content_of(data)
+        said = f"HTTP {status}: {said_in(data)}"
         if status in TRANSIENT:
-            raise _Transient(said, after=_retry_after(headers.get("retry-after")))
+            raise Transient(said, after=retry_after(headers.get("retry-after")))
         if status in (401, 403):
             raise ChatError(f"{said}; give a valid api_key=, or set OPENAI_API_KEY", hopeless=True)
         if status in (400, 415, 422, 501) and "response_format" in body:
@@ -392,14 +390,6 @@ class _Round:
                 if time.monotonic() > until:
                     raise self.http.ReadTimeout("too slow")
             return reply.status_code, reply.headers, bytes(data)
-
-
-class _Transient(Exception):
-    """A failure that may pass."""
-
-    def __init__(self, message: str, *, after: float = 0.0, hopeless: bool = False) -> None:
-        super().__init__(message)
-        self.after, self.hopeless = after, hopeless
 
 
 class _Refused(ChatError):
@@ -429,68 +419,3 @@ def _check(**values: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:  # type: ignore[arg-type]
             wanted = "an integer" if kinds is int else "a number"
             raise ValueError(f"{name} must be {wanted} in [{low:g}, {high:g}], got {value!r}")
-
-
-def _http() -> Any:
-    try:
-        import httpx
-        return httpx
-    except ImportError:
-        pass
-    try:
-        import httpx2  # the same interface under another name
-        return httpx2
-    except ImportError:
-        raise ImportError("asking a chat server needs the package httpx: pip install 'vlmneg[llm]'") from None
-
-
-def _endpoint(url: str) -> str:
-    parts = urlsplit(url) if isinstance(url, str) else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"url must be a server's address, as http://localhost:8000/v1, got {url!r}")
-    if parts.username or parts.password:
-        raise ValueError("url must not hold a name and password; give api_key=")
-    url = url.rstrip("/")
-    if url.endswith("/chat/completions"):
-        return url
-    return url + ("/chat/completions" if parts.path.strip("/") else "/v1/chat/completions")
-
-
-def _content(data: bytes) -> str:
-    """What the assistant says in a reply; "" where it says nothing."""
-    try:
-        message = json.loads(data)["choices"][0]["message"]
-        content = message.get("content") or message.get("refusal") or ""
-        if isinstance(content, list):
-            content = "".join(part.get("text", "") for part in content)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        content = None
-    if not isinstance(content, str):
-        raise _Transient(f"the reply is no chat completion: {data[:60].decode(errors='replace')!r}")
-    return content
-
-
-def _said(data: bytes) -> str:
-    """The sentence in a reply that reports an error."""
-    try:
-        error = json.loads(data)["error"]
-        said = error["message"] if isinstance(error, dict) else error
-    except (ValueError, LookupError, TypeError, RecursionError):
-        said = data.decode(errors="replace")
-    return " ".join(str(said).split())[:200] or "no reason given"
-
-
-def _retry_after(value: str | None) -> float:
-    """Seconds that a Retry-After header asks for: a number, or a date."""
-    if not value:
-        return 0.0
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        then = email.utils.parsedate_to_datetime(value)
-        now = datetime.datetime.now(then.tzinfo or datetime.timezone.utc)
-        return max(0.0, (then.replace(tzinfo=now.tzinfo) - now).total_seconds())
-    except (ValueError, TypeError):
-        return 0.0
