@@ -380,6 +380,25 @@ def test_an_interruption_keeps_what_is_done(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_an_interrupted_write_leaves_nothing_half(tmp_path, monkeypatch):
+    captions = [f"a dog and {i} cats" for i in range(3000)]
+    write, calls = annotations._Writer._write, []
+
+    def interrupted(self, x, dtype, checksum):
+        calls.append(dtype)
+        made = write(self, x, dtype, checksum)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return made
+
+    monkeypatch.setattr(annotations._Writer, "_write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        annotate(captions, Counting(), cache=tmp_path / "c")
+    again = Counting()
+    a = annotate(captions, again, cache=tmp_path / "c")
+    assert again.seen == captions[1024:] and equal(a, annotate(captions, Counting()))
+
+
 def test_a_cache_needs_a_folder(tmp_path):
     with pytest.raises(ValueError, match="folder that exists"):
         annotate(["a"], cache=tmp_path / "no" / "c.json")

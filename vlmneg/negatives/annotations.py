@@ -377,38 +377,41 @@ def _extend(path: Path, known: Annotations | None, parts: Iterator, tagger: tagg
 
 
 class _Writer:
-    """Writes annotations as they come: the words go to the file at once, the rest at the end, the header last."""
+    """Writes annotations as they come: the words go to the file at once, the rest at the end, the header last.
+
+    A part counts once it is in `parts`: an interruption in the middle of a write leaves nothing half.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.file.write(bytes(_HEADER))
-        self.checksum = 0
-        self.lengths: list[np.ndarray] = []
-        self.hashes: list[np.ndarray] = []
+        self.parts: list[tuple[np.ndarray, np.ndarray, int]] = []  # lengths, hashes, checksum up to here
 
     def add(self, words: np.ndarray, lengths: np.ndarray, hashes: np.ndarray) -> None:
-        self._write(words, "<i4")
-        self.lengths.append(lengths)
-        self.hashes.append(hashes)
+        checksum = self._write(words, "<i4", self.parts[-1][2] if self.parts else 0)
+        self.parts.append((lengths, hashes, checksum))
 
     def copy(self, a: Annotations) -> None:
         for first in range(0, len(a), _BLOCK):
             offsets = a.offsets[first : first + _BLOCK + 1]
             self.add(a.words[offsets[0] : offsets[-1]], np.diff(offsets), a.hashes[first : first + _BLOCK])
 
-    def _write(self, x: np.ndarray, dtype: str) -> None:
+    def _write(self, x: np.ndarray, dtype: str, checksum: int) -> int:
         data = np.ascontiguousarray(x, dtype).data
         if x.size:
-            self.checksum = zlib.crc32(data, self.checksum)
             self.file.write(data)
+            checksum = zlib.crc32(data, checksum)
+        return checksum
 
     def finish(self, tagger: str, version: str, lexicon: str) -> None:
-        offsets = np.cumsum(np.concatenate([np.zeros(1, np.int64), *self.lengths]))
-        hashes = np.concatenate([np.zeros((0, 2), np.int64), *self.hashes])
-        self._write(offsets, "<i8")
-        self._write(hashes, "<i8")
+        offsets = np.cumsum(np.concatenate([np.zeros(1, np.int64), *(part[0] for part in self.parts)]))
+        hashes = np.concatenate([np.zeros((0, 2), np.int64), *(part[1] for part in self.parts)])
+        self.file.seek(_HEADER + 16 * int(offsets[-1]))
+        self.file.truncate()
+        checksum = self._write(offsets, "<i8", self.parts[-1][2] if self.parts else 0)
+        checksum = self._write(hashes, "<i8", checksum)
         metadata = {"format": FORMAT, "lexicon": lexicon, "tagger": tagger, "version": version}
-        metadata["checksum"] = str(zlib.crc32(_label(metadata), self.checksum))
+        metadata["checksum"] = str(zlib.crc32(_label(metadata), checksum))
         fields: dict[str, Any] = {"__metadata__": metadata}
         place = 0
         for name, dtype, shape, size in (("words", "I32", [int(offsets[-1]), 4], 4),
