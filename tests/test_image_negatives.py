@@ -16,6 +16,7 @@ from vlmneg.negatives.image import drawing
 from vlmneg.negatives.image.sheet import html_of
 from vlmneg.reference.image_negatives import draw as twin
 from vlmneg.reference.image_negatives import paint
+from vlmneg.reference.image_negatives.recolour import colour_of
 
 LISTED = {name: (i, stream) for i, (name, _, _, _, stream) in enumerate(_core.image_listed())}
 LOOSE = {"min_area": 0, "max_area": 1, "min_change": 0, "variation": 0}
@@ -225,6 +226,16 @@ def test_source_colour_is_reported_and_avoided():
     half = np.zeros((9, 9, 3), np.uint8)
     half[:, :4], half[:, 4:8, 1] = (255, 0, 0), 255
     assert "old" not in edits.recolour(k=1, max_area=1)([half], objects=[[mask]]).edits[0][0]
+
+
+def test_any_pixel_has_the_twin_s_colour():
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (900, 3), dtype=np.uint8)
+    pixels[:300] = np.clip(pixels[:300, :1].astype(int) + rng.integers(-12, 13, (300, 3)), 0, 255)  # nearly grey
+    made = edits.recolour(k=1, **LOOSE)([p.reshape(1, 1, 3) for p in pixels], objects=[[np.ones((1, 1), bool)]] * 900)
+    assert made.valid.mean() > 0.9
+    for pixel, row in zip(pixels, made.edits, strict=True):
+        assert not row[0] or row[0]["old"] == colour_of(pixel)
 
 
 def test_any_kind_of_picture():

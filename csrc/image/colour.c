@@ -18,12 +18,13 @@ static const tone tones[VN_COLOURS] = {
     [VN_PURPLE] = {1216, 0}, [VN_PINK] = {1408, 0}, [VN_BROWN] = {107, 102},
 };
 
+/* The hue times the chroma: hue < h is turn < h chroma, without a division. */
 static int
-hue_of(int r, int g, int b, int max, int chroma)
+turn_of(int r, int g, int b, int max, int chroma)
 {
-    int h = max == r ? 256 * (g - b) + 1536 * chroma : max == g ? 256 * (b - r) + 512 * chroma
-                                                                : 256 * (r - g) + 1024 * chroma;
-    return h / chroma % 1536;
+    if (max == r)
+        return 256 * (g - b) + (g < b ? 1536 * chroma : 0);
+    return max == g ? 256 * (b - r) + 512 * chroma : 256 * (r - g) + 1024 * chroma;
 }
 
 vn_colour
@@ -35,12 +36,14 @@ vn_colour_of(const uint8_t *rgb)
         return VN_BLACK;
     if (chroma * 100 < max * 15)
         return max > PALE ? VN_WHITE : VN_GREY;
-    int hue = hue_of(r, g, b, max, chroma);
-    if (hue >= 43 && hue < 179)
-        return max < 153 ? VN_BROWN : hue < 64 ? VN_RED : VN_ORANGE;
-    if (hue < 64 || hue >= 1472)
+    int turn = turn_of(r, g, b, max, chroma);
+    if (turn >= 43 * chroma && turn < 179 * chroma)
+        return max < 153 ? VN_BROWN : turn < 64 * chroma ? VN_RED : VN_ORANGE;
+    if (turn < 64 * chroma || turn >= 1472 * chroma)
         return max > 180 && chroma * 100 < max * 55 ? VN_PINK : VN_RED;
-    return hue < 299 ? VN_YELLOW : hue < 725 ? VN_GREEN : hue < 1109 ? VN_BLUE : hue < 1280 ? VN_PURPLE : VN_PINK;
+    if (turn < 725 * chroma)
+        return turn < 299 * chroma ? VN_YELLOW : VN_GREEN;
+    return turn < 1109 * chroma ? VN_BLUE : turn < 1280 * chroma ? VN_PURPLE : VN_PINK;
 }
 
 static int
