@@ -1,7 +1,7 @@
 """Image negatives: pictures that a caption of the source no longer describes, made by edits that need no model."""
 
 from vlmneg.negatives.image.background import background
-from vlmneg.negatives.image.base import ImageNegatives, ImageResult
+from vlmneg.negatives.image.base import ImageNegatives, ImageResult, Quadruple
 from vlmneg.negatives.image.blur import blur
 from vlmneg.negatives.image.duplicate import duplicate
 from vlmneg.negatives.image.exchange_colours import exchange_colours
@@ -15,6 +15,6 @@ from vlmneg.negatives.image.resize import resize
 from vlmneg.negatives.image.shuffle import shuffle_columns, shuffle_patches, shuffle_rows
 from vlmneg.negatives.image.swap import swap
 
-__all__ = ["ImageNegatives", "ImageResult", "background", "blur", "duplicate", "exchange_colours", "grey", "mirror",
-           "move", "paste", "recolour", "remove", "replace", "resize", "shuffle_columns", "shuffle_patches",
+__all__ = ["ImageNegatives", "ImageResult", "Quadruple", "background", "blur", "duplicate", "exchange_colours", "grey",
+           "mirror", "move", "paste", "recolour", "remove", "replace", "resize", "shuffle_columns", "shuffle_patches",
            "shuffle_rows", "swap"]
