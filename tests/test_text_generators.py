@@ -14,7 +14,7 @@ from vlmneg.negatives import key, text
 
 LINES = {name: i for i, (name, *_) in enumerate(_core.text_listed())}
 GENERATORS = [text.shuffle(k=3), *(text.shuffle(k=1, kinds=kind) for kind in text.shuffle.KINDS),
-              *(text.add(k=1, kinds=kind) for kind in text.add.KINDS),
+              text.add(k=2), *(text.add(k=1, kinds=kind) for kind in text.add.KINDS),
               text.swap(k=1, kinds="attribute"), text.swap(k=1, kinds="relation"), text.swap(k=1, kinds="adjective"),
               *(text.exchange(k=1, kinds=kind) for kind in text.exchange.KINDS),
               *(text.positive(k=1, kinds=kind) for kind in text.positive.KINDS),
@@ -100,6 +100,24 @@ def test_real_captions(shared):
     check(other, ALL(other))
     shuffled = text.shuffle(k=1)(captions, avoid=avoid)
     assert shuffled.valid.mean() > 0.99
+
+
+def test_recipes_can_edit_what_sugarcrepe_edited(shared):
+    from bench.coverage import coverage
+    share = {category: 1 - len(missed) / len(pairs)
+             for category, _, pairs, missed in coverage(shared / "sugarcrepe", draws=128)}
+    assert len(share) == 7 and min(share.values()) >= 0.8, share
+
+
+def test_tables_of_phrases():
+    phrases = _core.text_phrases()
+    assert [p[0].encode() for p in phrases] == sorted(p[0].encode() for p in phrases)
+    assert len(set(phrases)) == len(phrases)
+    sets = {}
+    for phrase, group, number in phrases:
+        if group.startswith("SAME"):
+            sets.setdefault((group, number), []).append(phrase)
+    assert all(2 <= len(s) <= 8 for s in sets.values())
 
 
 @pytest.mark.parametrize("kinds, expected", [

@@ -118,9 +118,24 @@ vn_key_equal(vn_span a, vn_span b)
     }
 }
 
+/* 0 when a lacks the first two letters of the words, which is quickly seen */
+static int
+may_hold(vn_span a, const char *words)
+{
+    int x = words[0], y = x == 0 ? 0 : words[1];
+    if (x < 'a' || x > 'z' || y < 'a' || y > 'z')
+        return 1;
+    for (int64_t i = 0; i + 1 < a.bytes; i++)
+        if ((a.text[i] | 32) == x && (a.text[i + 1] | 32) == y)
+            return 1;
+    return 0;
+}
+
 int
 vn_key_holds(vn_span a, const char *words)
 {
+    if (!may_hold(a, words))
+        return 0;
     reader r = read(a);
     int c = next(&r);
     while (c != 0) {

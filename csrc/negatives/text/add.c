@@ -87,7 +87,9 @@ lists_of(const vn_sentence *in, int head)
 {
     if (vn_phrase_measures(in, head))
         return vn_sentence_reads(in, head, "lots") || vn_sentence_reads(in, head, "lot") ? 0 : 1 << VN_SIZE;
-    for (int64_t k = 0; k < vn_phrases_size(); k++) {
+    int begin, end;
+    vn_phrases_like(vn_sentence_part(in, head, head), &begin, &end);
+    for (int k = begin; k < end; k++) {
         const vn_phrase *p = vn_phrases_entry(k);
         if (p->list == VN_PERSON && vn_sentence_reads(in, head, p->text))
             return 1 << VN_LOOK | (p->number == 1 ? 0 : 1 << VN_YEARS);
@@ -102,8 +104,10 @@ lists_of(const vn_sentence *in, int head)
 static int
 list_of(const vn_sentence *in, int i)
 {
-    for (int64_t k = 0; k < vn_phrases_size() && vn_phrases_entry(k)->list < VN_ATTRIBUTES; k++)
-        if (vn_sentence_reads(in, i, vn_phrases_entry(k)->text))
+    int begin, end;
+    vn_phrases_like(vn_sentence_part(in, i, i), &begin, &end);
+    for (int k = begin; k < end; k++)
+        if (vn_phrases_entry(k)->list < VN_ATTRIBUTES && vn_sentence_reads(in, i, vn_phrases_entry(k)->text))
             return vn_phrases_entry(k)->list;
     return VN_ATTRIBUTES;
 }
@@ -163,19 +167,16 @@ add_attribute(vn_text *out, const vn_sentence *in, const place *p, const vn_phra
 static vn_reason
 make(vn_text *out, const vn_sentence *in, const int32_t *param, vn_rng *rng)
 {
-    place found[KINDS][PLACES];
-    int count[KINDS] = {0}, chosen[KINDS], number = 0;
-    if (param[0] >> OBJECT & 1)
-        count[OBJECT] = object_places(found[OBJECT], in);
-    if (param[0] >> ATTRIBUTE & 1)
-        count[ATTRIBUTE] = attribute_places(found[ATTRIBUTE], in);
-    for (int k = 0; k < KINDS; k++)
-        if (count[k] > 0)
-            chosen[number++] = k;
-    if (number == 0)
+    place found[PLACES];
+    int count = 0, both = (param[0] & 3) == 3;
+    out->kind = both ? (int)vn_rng_below(rng, KINDS) : param[0] >> ATTRIBUTE & 1;
+    for (int turn = 0; turn <= both && count == 0; turn++) { /* the other where this has no place */
+        out->kind ^= turn;
+        count = out->kind == OBJECT ? object_places(found, in) : attribute_places(found, in);
+    }
+    if (count == 0)
         return VN_EMPTY;
-    out->kind = chosen[vn_rng_below(rng, number)];
-    const place *p = &found[out->kind][vn_rng_below(rng, count[out->kind])];
+    const place *p = &found[vn_rng_below(rng, count)];
     int lists = out->kind == OBJECT ? 1 << VN_OBJECT : p->lists;
     const vn_phrase *phrase = vn_phrases_chosen(lists, vn_rng_below(rng, vn_phrases_choices(lists)));
     return out->kind == OBJECT ? add_object(out, in, p, phrase) : add_attribute(out, in, p, phrase);

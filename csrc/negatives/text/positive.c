@@ -59,15 +59,15 @@ is_meant(const vn_sentence *in, int first, int last, int list)
 static void
 find_synonyms(sites *s, const vn_sentence *in)
 {
-    for (int i = 0; i < in->words; i++)
-        for (int64_t k = 0; k < vn_phrases_size(); k++) {
+    for (int i = 0, begin, end; i < in->words; i++) {
+        vn_phrases_like(vn_sentence_part(in, i, i), &begin, &end);
+        for (int k = begin; k < end; k++) {
             const vn_phrase *p = vn_phrases_entry(k);
-            if (p->list < VN_SAME_NOUN)
-                continue;
-            int last = reads_phrase(in, i, p->text);
+            int last = p->list < VN_SAME_NOUN ? -1 : reads_phrase(in, i, p->text);
             if (last >= 0 && is_meant(in, i, last, p->list))
-                add(s, i, last, (int)k, 0);
+                add(s, i, last, k, 0);
         }
+    }
 }
 
 /* the first word behind "and", "next to" ... at word i, or -1 */
@@ -136,15 +136,14 @@ find_place(sites *s, const vn_sentence *in)
 static void
 replace_phrase(vn_text *out, const vn_sentence *in, const site *s, vn_rng *rng)
 {
-    const vn_phrase *own = vn_phrases_entry(s->other);
-    int64_t begin = s->other, end = s->other;
-    while (vn_phrases_entry(begin - 1)->list == own->list && vn_phrases_entry(begin - 1)->number == own->number)
-        begin--;
-    while (end < vn_phrases_size() && vn_phrases_entry(end)->list == own->list &&
-           vn_phrases_entry(end)->number == own->number)
-        end++;
-    int64_t pick = begin + vn_rng_below(rng, end - begin - 1);
-    const char *text = vn_phrases_entry(pick + (pick >= s->other))->text;
+    const vn_phrase *own = vn_phrases_entry(s->other), *same[VN_SAME_MOST];
+    int count = 0;
+    for (int64_t k = 0; k < vn_phrases_size(); k++) {
+        const vn_phrase *p = vn_phrases_entry(k);
+        if (p->list == own->list && p->number == own->number && p != own && count < VN_SAME_MOST)
+            same[count++] = p;
+    }
+    const char *text = same[vn_rng_below(rng, count)]->text;
     vn_span made = {text, (int64_t)strlen(text)};
     vn_text_put(out, in, s->first, s->last, made);
 }

@@ -27,9 +27,9 @@ class add(Negatives):
     Examples
     --------
     >>> add(k=1, kinds="object")(["A cat is sleeping on a sofa."]).text
-    [['A cat is sleeping on a sofa with a banana.']]
+    [['A cat and a spoon are sleeping on a sofa.']]
     >>> add(k=1, kinds="attribute")(["A cat is sleeping on a sofa."]).text
-    [['A cat is sleeping on a small sofa.']]
+    [['A red cat is sleeping on a sofa.']]
     """
 
     name = "add"

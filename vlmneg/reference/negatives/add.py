@@ -63,12 +63,15 @@ def rank(group):
 
 def make(s, param, rng):
     """(reason, edits, kind, variants)"""
-    places = [list(objects(s)) if param[0] & 1 else [], list(attributes(s)) if param[0] & 2 else []]
-    chosen = [k for k in (OBJECT, ATTRIBUTE) if places[k]]
-    if not chosen:
+    both = param[0] & 3 == 3
+    kind = rng.below(2) if both else param[0] >> 1 & 1
+    found = list((objects, attributes)[kind](s))
+    if both and not found:
+        kind = 1 - kind
+        found = list((objects, attributes)[kind](s))
+    if not found:
         return EMPTY, [], 0, 0
-    kind = chosen[rng.below(len(chosen))]
-    place = places[kind][rng.below(len(places[kind]))]
+    place = found[rng.below(len(found))]
     lists = {"OBJECT"} if kind == OBJECT else place[1]
     options = listed(s, lists)
     word = options[rng.below(len(options))]
