@@ -74,7 +74,9 @@ grow(vn_sites *s, const vn_sentence *in, int i)
     if (!vn_sentence_joined(in, i + 1) || in->word[i + 1].kind != 'N' || in->word[i + 1].form != VN_BASE ||
         in->word[i + 1].end - in->word[i + 1].begin > 31)
         return;
-    if (vn_sentence_joined(in, i + 2) && (in->word[i + 2].kind == 'N' || in->word[i + 2].form == VN_OF))
+    if (vn_sentence_joined(in, i + 2) && (vn_word_is(in->word[i + 2].kind, "NA") || in->word[i + 2].form == VN_OF))
+        return;
+    if (vn_sentence_joined(in, i) && in->word[i - 1].kind == 'X') /* there is a dog */
         return;
     for (int j = i + 2; j < in->words; j++)
         if (in->word[j].kind == 'X' || in->word[j].kind == 'U' ||
@@ -84,7 +86,7 @@ grow(vn_sites *s, const vn_sentence *in, int i)
     memset(site, 0, sizeof *site);
     site->first = (uint8_t)i, site->last = (uint8_t)(i + 1), site->grow = 1;
     site->readings = 1;
-    site->reading[0] = (vn_reading){1 << VN_CONCEPT_NUMBER, 0, VN_NUMBERS_GROUP, VN_NUMBERS_GROUP, VN_BASE};
+    site->reading[0] = (vn_reading){1 << VN_CONCEPT_NUMBER, 0, VN_NUMBERS_GROUP, VN_GROUPS_GROUP, VN_BASE};
     s->count++;
 }
 

@@ -177,13 +177,15 @@ def grow(s, i):
         return None
     if w.kind != "N" or w.form != BASE or w.end - w.begin > 31:
         return None
-    if s.joined(i + 2) and (s.words[i + 2].kind == "N" or s.words[i + 2].form == OF):
+    if s.joined(i + 2) and (s.words[i + 2].kind in "NA" or s.words[i + 2].form == OF):
+        return None
+    if s.joined(i) and s.words[i - 1].kind == "X":
         return None
     for j in range(i + 2, len(s.words)):
         v = s.words[j]
         if v.kind in "XU" or v.kind == "V" and v.form == THIRD or any(s.reads(j, w) for w in (b"his", b"her", b"its")):
             return None
-    return Site(i, i + 1, [Reading({NUMBER}, 0, "NUMBERS", "NUMBERS", BASE)], True)
+    return Site(i, i + 1, [Reading({NUMBER}, 0, "NUMBERS", "GROUPS", BASE)], True)
 
 
 def longest(s, i, tables):
