@@ -251,6 +251,23 @@ def test_any_kind_of_picture():
     assert len(make(np.stack([colour, colour]))) == 2
 
 
+def test_any_kind_of_shape():
+    """Boxes, polygons and runs give what their mask gives; what leaves the frame is cut off."""
+    image, mask = picture(20, 30), np.zeros((20, 30), np.uint8)
+    mask[4:12, 18:30] = 1
+    box, corners = (18, 4, 40, 8), [[18, 4, 58, 4, 58, 12, 18, 12]]
+    turned = np.flatnonzero(np.diff(np.pad(mask.T.ravel(), 1)))
+    runs = {"size": [20, 30], "counts": np.diff([0, *turned, 600]).tolist()}
+    expected = edits.remove(**LOOSE)([image], objects=[[mask]])
+    for shape in (box, corners, runs, mask != 0, mask.astype(np.int64) * 7):
+        for objects in ([shape], vn.data.Objects(["dog"], [shape], (20, 30))):
+            made = edits.remove(**LOOSE)([image], objects=[objects])
+            assert made.edits == expected.edits
+            np.testing.assert_array_equal(made.image[0][0], expected.image[0][0])
+    crowd = vn.data.Objects(["dog"], [box], (20, 30), crowd=[True])
+    assert edits.remove()([image], objects=[crowd]).reason == [["EMPTY"]]
+
+
 def test_paths(tmp_path):
     Image.fromarray(picture(12, 14)).save(tmp_path / "a.png")
     assert edits.grey(**LOOSE)([tmp_path / "a.png", str(tmp_path / "a.png")]).valid.all()
@@ -275,8 +292,12 @@ def test_refusals():
         make([image], objects=[[mask[:4, :4]]])
     with wrong("must be a mask, an array of bool or integers, got float64", TypeError):
         make([image], objects=[[mask.astype(float)]])
-    with wrong("objects must have one item a caption|objects must have one item"):
+    with wrong("objects must have one item a picture, 1, got 0"):
         make([image], objects=[])
+    with wrong("objects must be a list with one item a picture, got Objects", TypeError):
+        make([image], objects=vn.data.Objects(["dog"], [(1, 1, 3, 3)], (8, 8)))
+    with wrong(r"objects\[0\]: shapes\[0\]\[0\] must be a polygon", TypeError):
+        make([image], objects=[[[1, 2, 3, 4, 5, 6]]])
     with wrong("captions must have one item"):
         make([image], captions=["a", "b"])
     with wrong("seed must be in"):

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from vlmneg import images as pictures
-from vlmneg.negatives.base import MAX_K, Mix, _by_row, _integer, _strings
+from vlmneg.data.objects import Objects
+from vlmneg.negatives.base import MAX_K, Mix, _integer, _strings
 from vlmneg.negatives.image import drawing
 from vlmneg.negatives.image.captions import say
 from vlmneg.negatives.image.drawing import REASONS, VALID, Drawn, Request
@@ -181,6 +182,14 @@ def _picture(source, name):
     return np.ascontiguousarray(image.convert("RGB"))
 
 
+def _by_row(values, name, n):
+    if isinstance(values, str) or not hasattr(values, "__len__") or hasattr(values, "masks"):
+        raise TypeError(f"{name} must be a list with one item a picture, got {type(values).__name__}")
+    if len(values) != n:
+        raise ValueError(f"{name} must have one item a picture, {n}, got {len(values)}")
+    return values
+
+
 def _hash(name):
     return zlib.crc32(name.encode()) & 0x7FFFFFFF if name else -1
 
@@ -189,12 +198,17 @@ def _objects(objects, image, name):
     """(mask, top, left, kind, group, use) of each object of a picture."""
     if objects is None:
         return ()
-    if hasattr(objects, "masks"):  # vlmneg.data.Objects
+    if isinstance(objects, (list, tuple)) and not all(isinstance(shape, np.ndarray) for shape in objects):
+        try:
+            objects = Objects([""] * len(objects), objects, image.shape[:2])
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{name}: {error}") from None
+    if hasattr(objects, "masks"):
         masks, names, groups = objects.masks, map(_hash, objects.names), map(_hash, objects.groups)
         use = [int(not c) for c in objects.crowd]
     else:
         if isinstance(objects, (str, dict)) or not hasattr(objects, "__len__"):
-            raise TypeError(f"{name} must be vlmneg.data.Objects or a list of masks, got {type(objects).__name__}")
+            raise TypeError(f"{name} must be vlmneg.data.Objects or a list of shapes, got {type(objects).__name__}")
         masks, names, groups, use = objects, [-1] * len(objects), [-1] * len(objects), [1] * len(objects)
     rows = zip(masks, names, groups, use, strict=True)
     return tuple((_mask(m, image.shape[:2], f"{name}[{i}]"), 0, 0, *rest) for i, (m, *rest) in enumerate(rows))
@@ -337,8 +351,8 @@ class ImageNegatives:
         ids : sequence of N int in [0, 2**32), optional
             Random numbers are those of (seed, visit, id, slot); by default the id is a hash of the picture's pixels.
         objects : list of N, optional
-            What is in each picture: `vlmneg.data.Objects`, or a list of masks of shape (H, W), other than 0 inside;
-            None for a picture without.
+            What is in each picture: `vlmneg.data.Objects`, or a list of masks of shape (H, W), other than 0 inside, or
+            of other shapes that `Objects` takes: boxes, polygons, runs. None for a picture without.
         captions : list of N, optional
             What is true of each picture: a str or a list of str. Where `objects` have names, each edit is paired with
             the first caption that says what was edited, and with what becomes of it; None where that isn't clear.
