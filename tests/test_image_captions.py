@@ -225,3 +225,12 @@ def test_photographs_get_captions(shared):
     for q in found:
         true = set(map(vn.negatives.key, samples[q.row].captions))
         assert q.caption_0 in samples[q.row].captions and vn.negatives.key(q.caption_1) not in true
+
+
+@pytest.mark.parametrize("captions, words", [
+    ("a dog", "one item a caption|list with one item"), ([], "one item"), ([[]], "at least one caption"),
+    ([5], r"captions\[0\] must be"), ([["a", 3]], r"captions\[0\]\[1\] must be a str"), (["\ud800"], "surrogate"),
+])  # fmt: skip
+def test_refused_captions(captions, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        edits.mirror()([np.zeros((3, 4, 3), np.uint8)], captions=captions)
