@@ -7,7 +7,7 @@ from test_negatives import CAPTIONS, SENTENCES, WORDS
 
 from vlmneg import _core
 from vlmneg.negatives import text
-from vlmneg.negatives.text.writing import rewritten, stands_alone, tagged
+from vlmneg.negatives.text.writing import has_form, listed, rewritten, stands_alone, tagged
 from vlmneg.reference.negatives.sentence import Edit, Sentence, apply
 
 LEXICON = {line[0].encode(): line for line in _core.text_lexicon()}
@@ -73,3 +73,11 @@ def test_annotations_are_used():
     assert [w.kind for w in words_of(request)[1]][1] == "V"
     assert [caption[w.start:w.stop] for caption, row in zip(request.captions, words_of(request), strict=True)
             for w in row] == ["a", "café", "bar", "a", "dog", "sits"]
+
+
+def test_bases_and_forms():
+    caption = "two men ride bigger older broken bikes with sheep quickly"
+    words = tagged([caption])[0]
+    bases = [listed(w.lemma, caption[w.start:w.stop]) for w in words]
+    assert bases == ["two", "man", "ride", "big", "older", "broken", "bike", "with", "sheep", "quickly"]
+    assert [has_form(caption, w) for w in words] == [True, True, True, False, False, True, True, True, True, True]

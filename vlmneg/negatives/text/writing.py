@@ -137,14 +137,19 @@ def _lexicon():
 
 
 def listed(lemma, word):
-    """A word as the lexicon lists it, "cat" for "Cats"; in lower case where it isn't listed."""
-    return _lexicon()[lemma][0] if lemma >= 0 else word.lower()
+    """The base of a noun or verb by the lexicon, "cat" for "Cats", "man" for "men"; other words in lower case."""
+    if lemma < 0:
+        return word.lower()
+    text, kinds, base, _ = _lexicon()[lemma]
+    return base if base and kinds[0] != "A" else text
 
 
 def has_form(caption, word):
-    """Whether another word can be put into the word's form: not of "sheep", one or many, nor of "bigger"."""
-    old = caption[word.start:word.stop].lower()
-    return word.form != EITHER and (word.kind not in "AR" or listed(word.lemma, old) == old)
+    """Whether another word can be put into the word's form: not of "sheep", one or many, nor of "bigger", "older"."""
+    if word.kind not in "AR" or word.lemma < 0:
+        return word.form != EITHER
+    text, _, base, form = _lexicon()[word.lemma]
+    return text == caption[word.start:word.stop].lower() and not (base and form == BASE)
 
 
 def said(request, i):
