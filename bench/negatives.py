@@ -123,7 +123,7 @@ def start_peer(tagger, count):
     for text, group, sense, form in found:
         if group in wanted and " " not in text:
             words[text] = (group, sense, form)
-    for text, group, sense, _, form in put:
+    for text, group, sense, _, form, _ in put:
         targets.setdefault((group, form), []).append((text, sense))
     _state.update(captions=captions(count), words=words, targets=targets, tag=_tagger(tagger), ids=_tokenizer(),
                   random=random.Random(0))

@@ -73,7 +73,7 @@ text_lexicon(PyObject *module, PyObject *none)
 }
 
 /* text_keywords() -> groups [(name, concept, instead)], found [(text, group, sense, form)],
- * put in [(text, group, sense, home, form)]; groups by number */
+ * put in [(text, group, sense, home, form, mass)]; groups by number */
 static PyObject *
 text_keywords(PyObject *module, PyObject *none)
 {
@@ -95,7 +95,8 @@ text_keywords(PyObject *module, PyObject *none)
             vn_puts_of(g, forms[f], &begin, &end);
             for (int at = begin; ok && at < end; at++) {
                 const vn_put *p = vn_puts_entry(at);
-                ok = append(put, Py_BuildValue("siiii", p->text, p->group, p->sense, p->home, forms[f])) == 0;
+                ok = append(put, Py_BuildValue("siiiii", p->text, p->group, p->sense, p->home, forms[f],
+                                                p->mass)) == 0;
             }
         }
     PyObject *all = ok ? PyTuple_Pack(3, groups, found, put) : NULL;

@@ -43,7 +43,7 @@ fits(const vn_put *t, const vn_site *site, const vn_reading *r, const vn_sites *
     for (int i = 0; i < site->readings; i++)
         if (t->sense == site->reading[i].sense)
             return 0;
-    return r->sense != 0 || t->home != r->home;
+    return (r->sense != 0 || t->home != r->home) && !(t->mass && r->counted);
 }
 
 /* How many can stand at a site under a concept; the pick-th of them in put. */

@@ -13,7 +13,7 @@ static const vn_keyword keyword[] = {
 #include "keywords.def"
 };
 
-#define VN_PUT(text, group, sense, home) {text, sense, VN_##group##_GROUP, VN_##home##_GROUP},
+#define VN_PUT(text, group, sense, home, mass) {text, sense, VN_##group##_GROUP, VN_##home##_GROUP, mass},
 static const vn_put put[] = {
 #include "keywords.def"
 };

@@ -26,10 +26,11 @@ HEAD = """\
 /* Written by lists.py from the folder lists: the keywords of replace and what may stand in their place.
  * VN_GROUP(name, concept, instead, starts): instead: what stands for a word that means the whole group; starts: its
  * first VN_PUT of each form. VN_FOUND(text, group, sense, form), sorted by bytes; sense 0: the whole group.
- * VN_PUT(text, group, sense, home), by form and group; home: where it is found. VN_SENSE(name, start): its first
- * VN_MEMBER, the numbers of the VN_FOUND that have it. VN_PAIR: the first VN_FOUND with these first two letters. */"""
+ * VN_PUT(text, group, sense, home, mass), by form and group; home: where it is found; mass: 1 where "a" never stands
+ * before it. VN_SENSE(name, start): its first VN_MEMBER, the numbers of the VN_FOUND that have it. VN_PAIR: the first
+ * VN_FOUND with these first two letters. */"""
 MACROS = {"GROUP": "name, concept, instead, base, plural, third, ing, past", "FOUND": "text, group, sense, form",
-          "PUT": "text, group, sense, home", "SENSE": "name, start", "MEMBER": "at", "PAIR": "start"}
+          "PUT": "text, group, sense, home, mass", "SENSE": "name, start", "MEMBER": "at", "PAIR": "start"}
 
 
 def plural(word):
@@ -124,7 +125,8 @@ def lay_out(groups):
                     if g.concept != "any" and not only_put:
                         found.add((text, g.name, sense, form))
                     if target and ok:
-                        put += [(f, g.name, text, sense) for f in (("BASE", "PLURAL") if form == "EITHER" else (form,))]
+                        mass = int(len(forms) == 1 and form == "BASE" and g.file in ("nouns", "fallback"))
+                        put += [(f, g.name, text, sense, mass) for f in (("BASE", "PLURAL") if form == "EITHER" else (form,))]
     names = [g.name for g in groups]
     order = {name: i for i, name in enumerate(names)}
     return (sorted(found, key=lambda f: (f[0].encode(), order[f[1]], f[2], f[3])),
@@ -156,7 +158,7 @@ def tables(groups):
               for i, g in enumerate(groups)]
     lines += [f"VN_GROUP(GROUPS, ANY, GROUPS, {', '.join(map(str, starts[-1]))})"]
     lines += [f'VN_FOUND("{t}", {g}, {s}, VN_{f})' for t, g, s, f in found]
-    lines += [f'VN_PUT("{t}", {g}, {s}, {home.get((s, t), g)})' for _, g, t, s in put]
+    lines += [f'VN_PUT("{t}", {g}, {s}, {home.get((s, t), g)}, {m})' for _, g, t, s, m in put]
     at = 0
     for s, name in enumerate(senses):
         lines.append(f'VN_SENSE("{name}", {at})')

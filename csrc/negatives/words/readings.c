@@ -100,11 +100,20 @@ determined(const vn_sentence *in, int i)
     return 0;
 }
 
+/* 1 when "a" stands before the nouns and adjectives that end at word i */
+static int
+counted(const vn_sentence *in, int i)
+{
+    while (vn_sentence_joined(in, i) && vn_word_is(in->word[i - 1].kind, "AN"))
+        i--;
+    return vn_sentence_joined(in, i) && (in->word[i - 1].form == VN_A || in->word[i - 1].form == VN_AN);
+}
+
 /* The reading of a word whose group, if it has one, puts nothing in its place. */
 vn_reading
 vn_reading_stand_in(const vn_sentence *in, const vn_match *m, int home, int instead, const vn_near *a)
 {
-    vn_reading r = {0, 0, (uint8_t)instead, (uint8_t)home, VN_BASE};
+    vn_reading r = {0, 0, (uint8_t)instead, (uint8_t)home, VN_BASE, 0};
     if (a->kind == 'N') {
         r.concepts = NOUNS, r.form = a->form == VN_PLURAL ? VN_PLURAL : VN_BASE;
         if (r.group == VN_ANY_NOUN_GROUP && r.form == VN_BASE && !determined(in, m->first))
@@ -132,7 +141,7 @@ vn_reading_of(const vn_sentence *in, const vn_match *m, const vn_keyword *k, con
     const vn_group *g = vn_groups_entry(k->group);
     int form = k->form == VN_EITHER ? a->form : k->form, begin, end;
     vn_puts_of(k->group, form, &begin, &end);
-    vn_reading r = {(uint16_t)(1 << g->concept | wider[g->concept]), k->sense, k->group, k->group, (uint8_t)form};
+    vn_reading r = {(uint16_t)(1 << g->concept | wider[g->concept]), k->sense, k->group, k->group, (uint8_t)form, 0};
     if (k->sense == 0 || begin == end) {
         uint16_t own = r.concepts;
         r = vn_reading_stand_in(in, m, k->group, g->instead, a);
@@ -140,5 +149,6 @@ vn_reading_of(const vn_sentence *in, const vn_match *m, const vn_keyword *k, con
     }
     if (a->kind == 'V')
         r.concepts &= (uint16_t)~ADJECTIVES;
+    r.counted = (uint8_t)counted(in, m->first);
     return r;
 }

@@ -86,7 +86,7 @@ grow(vn_sites *s, const vn_sentence *in, int i)
     memset(site, 0, sizeof *site);
     site->first = (uint8_t)i, site->last = (uint8_t)(i + 1), site->grow = 1;
     site->readings = 1;
-    site->reading[0] = (vn_reading){1 << VN_CONCEPT_NUMBER, 0, VN_NUMBERS_GROUP, VN_GROUPS_GROUP, VN_BASE};
+    site->reading[0] = (vn_reading){1 << VN_CONCEPT_NUMBER, 0, VN_NUMBERS_GROUP, VN_GROUPS_GROUP, VN_BASE, 0};
     s->count++;
 }
 
@@ -119,7 +119,7 @@ modifier(vn_sites *s, const vn_sentence *in, const vn_match *m)
         site->first = site->last = (uint8_t)m->first;
         site->readings = 1;
         site->reading[0] = (vn_reading){1 << VN_CONCEPT_ATTRIBUTE | 1 << VN_CONCEPT_ADJECTIVE, k->sense, k->group,
-                                        k->group, VN_BASE};
+                                        k->group, VN_BASE, 0};
         return;
     }
 }

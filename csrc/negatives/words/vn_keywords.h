@@ -37,7 +37,7 @@ typedef struct vn_keyword {
 typedef struct vn_put {
     const char *text;
     uint16_t sense;
-    uint8_t group, home; /* home: where it is found */
+    uint8_t group, home, mass; /* home: where it is found; mass: 1 where "a" never stands before it */
 } vn_put;
 
 int64_t vn_keywords_size(void);
@@ -57,7 +57,7 @@ void vn_puts_of(int group, int form, int *begin, int *end);
 typedef struct vn_reading {
     uint16_t concepts; /* bits of the concepts under which it is drawn */
     uint16_t sense;
-    uint8_t group, home, form;
+    uint8_t group, home, form, counted; /* counted: 1 behind "a" */
 } vn_reading;
 
 enum { VN_SITE_READINGS = 5, VN_SITES = 3 * VN_MAX_WORDS, VN_SENSES = 2048 };

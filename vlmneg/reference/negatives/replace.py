@@ -35,7 +35,7 @@ def choices(site, present, concept, whole, tables):
             continue
         for t in candidates(r, whole, tables):
             twice = bool(r.concepts & ONCE) and t.sense in present or t.sense in own
-            if not twice and (r.sense or t.home != r.home):
+            if not twice and (r.sense or t.home != r.home) and not (t.mass and r.counted):
                 chosen.append(t)
     return chosen
 

@@ -24,7 +24,7 @@ class Put:
     """A word that is put in: where it is found is its home."""
 
     def __init__(self, line, groups):
-        self.text, group, self.sense, home, self.form = line
+        self.text, group, self.sense, home, self.form, self.mass = line
         self.group, self.home = groups[group][0], groups[home][0]
         self.concept = groups[group][1]
         self.bytes = self.text.encode()
@@ -54,6 +54,7 @@ class Reading:
 
     def __init__(self, concepts, sense, group, home, form):
         self.concepts, self.sense, self.group, self.home, self.form = concepts, sense, group, home, form
+        self.counted = False
 
 
 class Site:
@@ -142,6 +143,13 @@ def determined(s, i):
     return False
 
 
+def counted(s, i):
+    """Whether "a" stands before the nouns and adjectives that end at word i."""
+    while s.joined(i) and s.words[i - 1].kind in "AN":
+        i -= 1
+    return s.joined(i) and s.words[i - 1].form in (A, AN)
+
+
 def stand_in(s, a, home, instead):
     """The reading of a word whose group, if it has one, puts nothing in its place."""
     if a.kind == "N":
@@ -164,9 +172,11 @@ def read_line(s, a, k, tables):
     if a.kind == "V":
         concepts -= {ADJECTIVE}
     if k.sense and tables.puts_of(k.group, form):
-        return Reading(concepts, k.sense, k.group, k.group, form)
-    r = stand_in(s, a, k.group, k.instead)
-    r.concepts = concepts if k.concept == OBJECT else r.concepts
+        r = Reading(concepts, k.sense, k.group, k.group, form)
+    else:
+        r = stand_in(s, a, k.group, k.instead)
+        r.concepts = concepts if k.concept == OBJECT else r.concepts
+    r.counted = counted(s, a.first)
     return r
 
 
