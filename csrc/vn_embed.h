@@ -8,6 +8,7 @@
 #include "vn_term.h"
 
 enum { VN_BLEND_PARTS = 3, VN_EMBED_PARAMS = 3, VN_MAX_MADE = 64 };
+enum { VN_STREAM_EMBED_MIX = 53 }; /* reserved in vn_registry.def */
 
 typedef struct vn_part {
     int set, flows; /* VN_IMAGE, VN_TEXT or VN_NEG_TEXT; 0: a constant, the row gets no gradient */
@@ -42,11 +43,13 @@ typedef struct vn_embed_maker {
 /* Line i of the registry and its random stream; NULL behind the last. */
 const vn_embed_maker *vn_embed_listed(int i, uint32_t *stream);
 
-/* Slots that follow a sample's given negatives. Row i of the batch draws its numbers from row[i]. */
+/* Slots that follow a sample's given negatives. Row i of the batch draws its numbers from row[i]. Of alternatives,
+ * slots [first, first + choices), one is made: the first that can be, in the order of a draw by weight. */
 typedef struct vn_made_slot {
     const vn_embed_maker *maker;
     uint32_t stream, number; /* number: place among all made slots; its draws start at number * 2^16 */
-    int side;
+    int side, first, choices;
+    float weight;
     int64_t slot;
     float param[VN_EMBED_PARAMS];
 } vn_made_slot;

@@ -49,7 +49,7 @@ def batch_arguments():
 
 
 def made_arguments():
-    slots = tuple((maker, 0, 0, (0.5, 1.0, 0.0)) for maker in range(len(_core.made_listed())))
+    slots = tuple((maker, 0, 0, (0.5, 1.0, 0.0), maker, 1, 1.0) for maker in range(len(_core.made_listed())))
     return (*batch_arguments(), i64(0, 1), i64(3, 4), (7, np.arange(2, dtype=np.uint64), slots))
 
 

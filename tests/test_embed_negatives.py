@@ -63,7 +63,13 @@ def batch(b, k, e=16, seed=0, keys=False):
 
 def parts_of(g):
     """Generators as the twin takes them."""
-    return [(p.name, p.side, p.k, {n: v for n, v in p.parameters.items() if n != "k"}) for p in g.parts]
+    found = []
+    for p in g.parts:
+        params = {n: v for n, v in p.parameters.items() if n != "k"}
+        if p.name == "mix":
+            params["parts"] = [q for part in params["parts"] for q in parts_of(part)]
+        found.append((p.name, p.side, p.k, params))
+    return found
 
 
 def twin_of(g, data, seed=0, rows=None, dtype=np.float64):
@@ -241,7 +247,7 @@ def test_what_stands_in_invalid_slots_changes_nothing():
 def test_sums_and_sides():
     g = embed.shift(k=1) + embed.gaussian(k=2) + embed.interpolate()
     made, data = g(**batch(5, 3)), batch(5, 3)
-    assert made.kind == ("shift", *["gaussian"] * 2, *["interpolate"] * 3)
+    assert made.kind == [["shift", *["gaussian"] * 2, *["interpolate"] * 3]] * 5
     assert made.sides == (*["image"] * 3, *["text"] * 3)
     with pytest.raises(ValueError, match="both sides"):
         _ = made.side
@@ -254,6 +260,51 @@ def test_sums_and_sides():
     assert (embed.shift() + vn.negatives.text.swap(k=2)).made == embed.shift()
     assert (both + vn.negatives.text.replace(k=1)).k == 3 and (both + vn.negatives.text.replace(k=1)).made == both.made
     assert repr(both).startswith("swap(k=2") and "gaussian" in repr(both)
+
+
+MIXTURES = [
+    vn.negatives.mix(embed.shift(), embed.gaussian(), embed.hardest(), weights=(1, 2, 1), k=3),
+    vn.negatives.mix(embed.interpolate(between="negatives"), embed.interpolate(), k=2),
+    vn.negatives.mix(embed.shift(unit=True, detach=False), embed.hardest(), k=1) + embed.gaussian(side="text"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("g", MIXTURES, ids=lambda g: g.parts[0].choices[0][0].name)
+def test_mixtures(level, g):
+    """Against the twin, whose alternatives that were not drawn hold nothing."""
+    for b, k in ((1, 0), (2, 1), (17, 3)):
+        data, rows = batch(b, k), np.arange(b) + 9
+        made, want = g(**data, seed=2, rows=rows), twin_of(g, data, 2, rows)
+        firsts = sorted({m[4] for m in want.makers})
+        assert made.rows.shape == (b, len(firsts), 16)
+        assert np.abs(made.rows - np.add.reduceat(want.rows, firsts, 1)).max() < 2e-6
+        assert np.array_equal(made.valid, np.add.reduceat(want.valid.astype(int), firsts, 1))
+        for i, m in want.blends:
+            assert made.kind[i][firsts.index(want.makers[m][4])] == want.makers[m][0]
+        d = np.random.default_rng(k).standard_normal(made.rows.shape).astype(np.float32)
+        spread = np.zeros(want.rows.shape)
+        np.put_along_axis(spread, made.chosen[:, :, None], d, 1)
+        for got, x in zip(made.backward(d), ("image", "text", "neg_text"), strict=True):
+            assert np.abs(got - want.backward(spread)[x]).max(initial=0) < 1e-5
+        if g is not MIXTURES[0]:
+            cosines = g.cosines("image", **data, seed=2, rows=rows)
+            assert np.abs(cosines - np.einsum("be,bse->bs", data["image"], made.rows)).max() < 1e-6
+    check(losses.negclip() + losses.intra() if g is not MIXTURES[1] else losses.own(), full_batch(17, 3), g)
+
+
+def test_mixtures_follow_their_weights():
+    data = batch(4000, 1, 4)
+    data["valid"][:2000], data["valid"][2000:] = 1, 0
+    data["neg_text"][:] = data["text"][:, None]
+    made = vn.negatives.mix(embed.shift(), embed.gaussian(), weights=(3, 1), k=1)(**data)
+    share = np.mean([kind == ["shift"] for kind in made.kind[:2000]])
+    assert abs(share - 0.75) < 0.04 and made.kind[2000:] == [["gaussian"]] * 2000 and made.valid.all()
+    with pytest.raises(ValueError, match="must be of one side"):
+        vn.negatives.mix(embed.shift(), embed.interpolate())
+    with pytest.raises(TypeError, match="of one modality"):
+        vn.negatives.mix(embed.shift(), vn.negatives.text.swap())
+    with pytest.raises(ValueError, match="no new direction"):
+        losses.own(anchor="text").on(**batch(2, 1), made=vn.negatives.mix(embed.shift(), embed.gaussian()))
 
 
 def test_names():
@@ -273,7 +324,7 @@ def test_a_notebook_adds_its_own():
 
     data = batch(5, 2)
     made = vn.negatives.get("embed.half_shift")(**data)
-    assert np.array_equal(made.rows, embed.shift(factor=0.5)(**data).rows) and made.kind == ("half_shift",) * 2
+    assert np.array_equal(made.rows, embed.shift(factor=0.5)(**data).rows) and made.kind == [["half_shift"] * 2] * 5
 
 
 MEMORY = """

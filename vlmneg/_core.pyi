@@ -184,7 +184,7 @@ def mask_runs(runs: NDArray[int64], objects: NDArray[int64], height: int, width:
 def mask_unpack(text: bytes, /) -> NDArray[int64]: ...
 
 # losses
-_Made = tuple[int, NDArray[uint64], tuple[tuple[int, int, int, tuple[float, float, float]], ...]]
+_Made = tuple[int, NDArray[uint64], tuple[tuple[int, int, int, tuple[float, float, float], int, int, float], ...]]
 
 @final
 class Loss:

@@ -5,27 +5,34 @@
 #include "made.h"
 #include "levels.h"
 
+/* slot m of count */
 static int
-read_slot(PyObject *object, vn_made_slot *slot)
+read_slot(PyObject *object, vn_made_slot *slot, int m, int count)
 {
     int maker, side;
     long long place;
     float *p = slot->param;
     if (!PyTuple_Check(object)) {
-        PyErr_Format(PyExc_TypeError, "a made slot is (maker, side, slot, parameters), got %s",
+        PyErr_Format(PyExc_TypeError, "a made slot is (maker, side, slot, 3 numbers, first, choices, weight), got %s",
                      Py_TYPE(object)->tp_name);
         return -1;
     }
-    if (!PyArg_ParseTuple(object, "iiL(fff);a made slot is (maker, side, slot, 3 numbers)", &maker, &side, &place, p,
-                          p + 1, p + 2))
+    if (!PyArg_ParseTuple(object, "iiL(fff)iif;a made slot is (maker, side, slot, 3 numbers, first, choices, weight)",
+                          &maker, &side, &place, p, p + 1, p + 2, &slot->first, &slot->choices, &slot->weight))
         return -1;
     slot->maker = vn_embed_listed(maker, &slot->stream);
     if (slot->maker == NULL || side < VN_IMAGE || side > VN_TEXT || place < 0 || place >= VN_MAX_MADE) {
         PyErr_SetString(PyExc_ValueError, "a made slot has a maker of made_listed(), side 0 or 1 and a slot below 64");
         return -1;
     }
+    if (slot->first < 0 || slot->first > m || slot->choices < 1 || slot->choices > count - slot->first ||
+        m >= slot->first + slot->choices || !(slot->weight > 0.0f)) {
+        PyErr_SetString(PyExc_ValueError, "alternatives are the slots from first on, weights above 0");
+        return -1;
+    }
     slot->side = side;
     slot->slot = place;
+    slot->number = (uint32_t)m;
     return 0;
 }
 
@@ -51,11 +58,9 @@ vnpy_made_read(PyObject *object, vnpy_axes *ax, vnpy_made *out, int *ok)
     }
     out->made.slots = (int)PyTuple_GET_SIZE(slots);
     out->made.slot = out->slot;
-    for (int m = 0; m < out->made.slots; m++) {
-        if (read_slot(PyTuple_GET_ITEM(slots, m), &out->slot[m]) < 0)
+    for (int m = 0; m < out->made.slots; m++)
+        if (read_slot(PyTuple_GET_ITEM(slots, m), &out->slot[m], m, out->made.slots) < 0)
             return NULL;
-        out->slot[m].number = (uint32_t)m;
-    }
     *ok = 1;
     return &out->made;
 }

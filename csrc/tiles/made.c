@@ -6,8 +6,8 @@
 
 static const float most = 999.9f; /* a rho above means that the length was bounded */
 
-int
-VN_FN(made_of)(const vn_tiles *t, int m, int64_t i, vn_blend *b)
+static int
+make(const vn_tiles *t, int m, int64_t i, vn_blend *b)
 {
     const vn_made *made = t->in.made;
     const vn_made_slot *s = &made->slot[m];
@@ -22,6 +22,34 @@ VN_FN(made_of)(const vn_tiles *t, int m, int64_t i, vn_blend *b)
     s->maker->make(b, &in, s->param, &rng);
     b->rng = rng;
     return b->parts;
+}
+
+/* which alternative of a mixed slot is made: of those that can be, the one whose exponential clock rings first */
+static int
+choose(const vn_tiles *t, const vn_made_slot *s, int64_t i, vn_blend *b)
+{
+    const vn_made *made = t->in.made;
+    float best = INFINITY;
+    int chosen = -1;
+    for (int j = 0; j < s->choices; j++) {
+        uint32_t draw = ((uint32_t)s->first << 16) + (uint32_t)j;
+        uint32_t word = vn_philox(made->seed, made->row[i], draw, VN_STREAM_EMBED_MIX).x[0];
+        float rings = -logf(((float)(word >> 8) + 0.5f) * 5.9604644775390625e-8f) / made->slot[s->first + j].weight;
+        if (rings < best && make(t, s->first + j, i, b)) {
+            best = rings;
+            chosen = s->first + j;
+        }
+    }
+    return chosen;
+}
+
+int
+VN_FN(made_of)(const vn_tiles *t, int m, int64_t i, vn_blend *b)
+{
+    const vn_made_slot *s = &t->in.made->slot[m];
+    if (s->choices > 1 && choose(t, s, i, b) != m)
+        return b->parts = 0;
+    return make(t, m, i, b);
 }
 
 /* out (E) = a direction of this length, by Box and Muller: four words make four numbers */

@@ -36,6 +36,7 @@ add_made(problem *p, int64_t B)
         memset(s, 0, sizeof *s);
         s->maker = vn_embed_listed(list[m].maker, &s->stream);
         s->number = m, s->side = list[m].side;
+        s->first = m < 2 ? 0 : (int)m, s->choices = m < 2 ? 2 : 1, s->weight = 1.0f;
         memcpy(s->param, list[m].param, sizeof s->param);
     }
     p->made.slots = 6, p->made.seed = 5;

@@ -5,6 +5,7 @@ import numpy as np
 from vlmneg.reference.philox import Rng, philox
 
 STREAMS = {"shift": 49, "interpolate": 50, "hardest": 51, "gaussian": 52}
+STREAM_MIX = 53
 
 
 class Blend:
@@ -90,7 +91,8 @@ class Made:
 
     Parameters
     ----------
-    makers : sequence of (name, side, slot, dict of parameters)
+    makers : sequence of (name, side, slot, dict of parameters, first, choices, weight)
+        Of the slots from first on, one of choices is made.
     image, text : ndarray of shape (B, E)
     neg_text : ndarray of shape (B, K, E)
     valid : ndarray of shape (B, K), bool
@@ -107,21 +109,25 @@ class Made:
         hard = {side: partners(image, text, related, side) for side in ("image", "text")}
         self.rows, self.blends = np.zeros((b, len(makers), e), image.dtype), {}
         for i in range(b):
-            for m, (name, _, slot, params) in enumerate(makers):
-                rng = Rng(seed, int(rows[i]), m << 16, STREAMS[name])
-                near = {side: hard[side][i] for side in hard}
-                blend = MAKERS[name](At(i, slot, valid[i], near), rng, **params)
-                if blend is None:
+            drawn = [self.draw(m, i, valid[i], {side: hard[side][i] for side in hard}, seed, int(rows[i]))
+                     for m in range(len(makers))]
+            for m, blend in enumerate(drawn):
+                if blend is None or m != chosen(makers, m, drawn, seed, int(rows[i])):
                     continue
                 y = sum(np.float64(f) * self.x[s][r] for s, r, f, _ in blend.parts)
                 if blend.noise:
-                    y = y + blend.noise * direction(rng, e)
+                    y = y + blend.noise * direction(Rng(seed, int(rows[i]), m << 16, STREAMS[makers[m][0]]), e)
                 blend.rho = 1 / np.sqrt(max(y @ y, 1e-6)) if blend.unit else 1.0
                 blend.bounded = y @ y < 1e-6
                 self.rows[i, m] = blend.rho * y
                 self.blends[i, m] = blend
         self.valid = np.array([[(i, m) in self.blends for m in range(len(makers))] for i in range(b)], bool)
         self.valid = self.valid.reshape(b, len(makers))
+
+    def draw(self, m, i, valid, near, seed, row):
+        """The blend of slot m of sample i, or None."""
+        name, _, slot, params = self.makers[m][:4]
+        return MAKERS[name](At(i, slot, valid, near), Rng(seed, row, m << 16, STREAMS[name]), **params)
 
     def backward(self, drows):
         """Gradients by set, from those of the rows (B, S, E)."""
@@ -136,10 +142,31 @@ class Made:
         return out
 
 
+def chosen(makers, m, drawn, seed, row):
+    """Of slot m and its alternatives the one that is made: among those that can be, by weight."""
+    first, choices = makers[m][4:6]
+    rings = {}
+    for j in range(choices):
+        word = int(philox(seed, row, (first << 16) + j, STREAM_MIX)[0])
+        if drawn[first + j] is not None:
+            rings[first + j] = -np.log(((word >> 8) + 0.5) * 2.0**-24) / makers[first + j][6]
+    return min(rings, key=rings.get) if choices > 1 else m
+
+
 def makers_of(parts, k):
-    """Slots of parts (name, side, k or None, parameters), as `Made` takes them, beside k negative captions."""
-    return [(name, side, slot, params) for name, side, count, params in parts
-            for slot in range(k if count is None else count)]
+    """Slots of parts (name, side, k or None, parameters), as `Made` takes them, beside k negative captions.
+
+    A mixture has the parameters parts, themselves (name, side, k, parameters), and weights.
+    """
+    found = []
+    for name, side, count, params in parts:
+        alternatives = params["parts"] if name == "mix" else [(name, side, count, params)]
+        weights = params["weights"] if name == "mix" else (1.0,)
+        for slot in range(k if count is None else count):
+            first = len(found)
+            found += [(*alternative[:2], slot, alternative[3], first, len(alternatives), weight)
+                      for alternative, weight in zip(alternatives, weights, strict=True)]
+    return found
 
 
 def shift_cosines(image, text, neg_text, factor, anchor):

@@ -25,25 +25,26 @@ class EmbedResult:
         0 in a slot that isn't valid.
     valid : ndarray of shape (B, S), uint8
         1 where a row could be made.
-    kind : tuple of S str
-        The generator of each slot.
+    kind : list of B lists of S str
+        The generator of each row; of a mixture the one that was drawn, "mix" where none could make a row.
     sides : tuple of S str
         "image" or "text": what the slot's rows are negatives of.
     mu : ndarray of shape (B, S), float32
         The factor that was drawn; 0 where none is.
     partner : ndarray of shape (B, S), int32
         The other sample (`hardest`) or slot (`interpolate`) that was taken; -1 where none is.
-    call : tuple
-        What it was made from, for `backward`.
+    call, chosen : tuple, ndarray of shape (B, S)
+        What it was made from, for `backward`, and which of the core's slots each row is.
     """
 
     rows: np.ndarray
     valid: np.ndarray
-    kind: tuple[str, ...]
+    kind: list[list[str]]
     sides: tuple[str, ...]
     mu: np.ndarray
     partner: np.ndarray
     call: Any = field(repr=False)
+    chosen: np.ndarray = field(repr=False)
 
     @property
     def side(self) -> str:
@@ -76,7 +77,14 @@ class EmbedResult:
         """
         image, text, neg_text = self.call[:3]
         out = np.empty_like(image), np.empty_like(text), None if neg_text is None else np.empty_like(neg_text)
-        arguments: Any = (*self.call, floats(drows, "drows"), *out)
+        drows, slots = floats(drows, "drows"), len(self.call[-1][2])
+        if slots != self.chosen.shape[1]:
+            if drows.shape != self.rows.shape:
+                raise ValueError(f"drows must have shape {self.rows.shape}, got {drows.shape}")
+            spread = np.zeros((len(drows), slots, drows.shape[2]), drows.dtype)
+            np.put_along_axis(spread, self.chosen[:, :, None], drows, 1)
+            drows = spread
+        arguments: Any = (*self.call, drows, *out)
         _core.made_backward(*arguments)
         return out
 
@@ -96,6 +104,7 @@ class Embed:
     name = ""
     maker = ""
     side = "image"
+    mixture: type | None = None
 
     def __init__(self, **parameters: Any) -> None:
         self.parameters = parameters
@@ -114,6 +123,11 @@ class Embed:
     def parts(self) -> tuple[Embed, ...]:
         """The generators whose slots follow one another."""
         return (self,)
+
+    @property
+    def choices(self) -> tuple[tuple[Embed, float], ...]:
+        """What a slot is drawn from, with weights."""
+        return ((self, 1.0),)
 
     def refuse(self, anchors: set[str]) -> None:
         """Say no to an anchor with which these negatives teach nothing.
@@ -177,10 +191,20 @@ class Embed:
         array([[0., 1.]], dtype=float32)
         """
         call = self._bind(image, text, neg_text, valid, seed, rows, group, text_key)
-        makers = [p for p in self.parts for _ in range(p.count(call[2]))]
-        kind, sides = tuple(p.name for p in makers), tuple(p.side for p in makers)
         made, found, mu, partner = _core.made_rows(*call)
-        return EmbedResult(made, found, kind, sides, mu, partner, call)
+        slots = self.slots(call[2])
+        parts = [p for p in self.parts for _ in range(p.count(call[2]))]
+        firsts = sorted({first for *_, first, _, _ in slots})
+        chosen = np.zeros((len(found), len(firsts)), np.int64)
+        for column, first in enumerate(firsts):
+            chosen[:, column] = first + found[:, first:first + slots[first][5]].argmax(1)
+        makers = [q.name for p in parts for q, _ in p.choices]
+        found, mu, partner = (np.take_along_axis(x, chosen, 1) for x in (found, mu, partner))
+        kind = [[makers[m] if ok else p.name for m, ok, p in zip(*row, parts, strict=True)]
+                for row in zip(chosen.tolist(), found.tolist(), strict=True)]
+        if len(slots) != len(firsts):
+            made = np.take_along_axis(made, chosen[:, :, None], 1)
+        return EmbedResult(made, found, kind, tuple(p.side for p in parts), mu, partner, call, chosen)
 
     def cosines(self, anchor: str = "image", *, image: np.ndarray, text: np.ndarray,
                 neg_text: np.ndarray | None = None, valid: np.ndarray | None = None, seed: int = 0, rows: Any = None,
@@ -217,7 +241,9 @@ class Embed:
         for part in self.parts:
             part.refuse({anchor})
         call = self._bind(image, text, neg_text, valid, seed, rows, group, text_key)
-        return _core.made_cosines(*(*call, SIDES.index(anchor)))
+        found = _core.made_cosines(*(*call, SIDES.index(anchor)))
+        firsts = sorted({first for *_, first, _, _ in self.slots(call[2])})
+        return found if len(firsts) == found.shape[1] else np.add.reduceat(found, firsts, 1)  # alternatives hold 0
 
     def count(self, neg_text: np.ndarray | None) -> int:
         """Slots that these negatives have beside such negative captions.
@@ -242,11 +268,14 @@ class Embed:
 
         Returns
         -------
-        tuple of (generator, side, place, numbers)
+        tuple of (generator, side, place, numbers, first alternative, alternatives, weight)
         """
         listed = [name for name, *_ in _core.made_listed()]
-        found = tuple((listed.index(p.maker or p.name), SIDES.index(p.side), k, p.slot())
-                      for p in self.parts for k in range(p.count(neg_text)))
+        found: tuple[tuple[Any, ...], ...] = ()
+        for p in self.parts:
+            for k in range(p.count(neg_text)):
+                found += tuple((listed.index(q.maker or q.name), SIDES.index(q.side), k, q.slot(), len(found),
+                                len(p.choices), weight) for q, weight in p.choices)
         if len(found) > MAX_MADE:
             raise ValueError(f"at most {MAX_MADE} negatives a sample can be made, got {len(found)}; give a smaller k")
         return found
@@ -284,6 +313,43 @@ class EmbedSum(Embed):
 
     def __repr__(self) -> str:
         return " + ".join(map(repr, self.parts))
+
+
+class EmbedMix(Embed):
+    """Each slot is drawn from one of several generators of one side; see `vlmneg.negatives.mix`."""
+
+    name = "mix"
+
+    def __init__(self, parts: tuple[Embed, ...], weights: tuple[float, ...], k: int) -> None:
+        sides = {p.side for p in parts}
+        if len(sides) > 1:
+            raise ValueError("what is mixed must be of one side, got negatives of images and of captions; add them")
+        self.side = sides.pop()
+        super().__init__(parts=parts, weights=weights, k=integer(k, "k", 1, 17))
+
+    def slot(self) -> tuple[float, float, float]:
+        """It has none of its own."""
+        return 0.0, 0.0, 0.0
+
+    @property
+    def choices(self) -> tuple[tuple[Embed, float], ...]:
+        """What a slot is drawn from, with weights."""
+        return tuple(zip(self.parameters["parts"], map(float, self.parameters["weights"]), strict=True))
+
+    def refuse(self, anchors: set[str]) -> None:
+        """Say no where one of the generators does.
+
+        Parameters
+        ----------
+        anchors : set of str
+            Of "image" and "text".
+        """
+        for part, _ in self.choices:
+            part.refuse(anchors)
+
+    def __repr__(self) -> str:
+        parts = ", ".join(map(repr, self.parameters["parts"]))
+        return f"mix({parts}, weights={self.parameters['weights']}, k={self.k})"
 
 
 class WithMade(Negatives):
@@ -343,3 +409,7 @@ class WithMade(Negatives):
 
     def __repr__(self) -> str:
         return f"{self.captions!r} + {self.made!r}"
+
+
+Embed.mixture = EmbedMix    # what mixes embedding negatives; sums and mixtures aren't mixed
+EmbedSum.mixture = EmbedMix.mixture = None
