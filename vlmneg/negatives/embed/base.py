@@ -191,20 +191,20 @@ class Embed:
         array([[0., 1.]], dtype=float32)
         """
         call = self._bind(image, text, neg_text, valid, seed, rows, group, text_key)
-        made, found, mu, partner = _core.made_rows(*call)
+        rows_made, *known = _core.made_rows(*call)
         slots = self.slots(call[2])
         parts = [p for p in self.parts for _ in range(p.count(call[2]))]
         firsts = sorted({first for *_, first, _, _ in slots})
-        chosen = np.zeros((len(found), len(firsts)), np.int64)
+        chosen = np.zeros((len(rows_made), len(firsts)), np.int64)
         for column, first in enumerate(firsts):
-            chosen[:, column] = first + found[:, first:first + slots[first][5]].argmax(1)
+            chosen[:, column] = first + known[0][:, first:first + slots[first][5]].argmax(1)
         makers = [q.name for p in parts for q, _ in p.choices]
-        found, mu, partner = (np.take_along_axis(x, chosen, 1) for x in (found, mu, partner))
+        valid, mu, partner = (np.take_along_axis(x, chosen, 1) for x in known)
         kind = [[makers[m] if ok else p.name for m, ok, p in zip(*row, parts, strict=True)]
-                for row in zip(chosen.tolist(), found.tolist(), strict=True)]
+                for row in zip(chosen.tolist(), valid.tolist(), strict=True)]
         if len(slots) != len(firsts):
-            made = np.take_along_axis(made, chosen[:, :, None], 1)
-        return EmbedResult(made, found, kind, tuple(p.side for p in parts), mu, partner, call, chosen)
+            rows_made = np.take_along_axis(rows_made, chosen[:, :, None], 1)
+        return EmbedResult(rows_made, valid, kind, tuple(p.side for p in parts), mu, partner, call, chosen)
 
     def cosines(self, anchor: str = "image", *, image: np.ndarray, text: np.ndarray,
                 neg_text: np.ndarray | None = None, valid: np.ndarray | None = None, seed: int = 0, rows: Any = None,
