@@ -48,7 +48,8 @@ def published(caption, negative, classes):
     changed, gaps = set(), set()
     matcher = difflib.SequenceMatcher(None, [w[2] for w in old], [w[2] for w in new], autojunk=False)
     for tag, i, j, k, m in matcher.get_opcodes():
-        changed |= set(range(i, j))
+        if tag != "equal":
+            changed |= set(range(i, j))
         if tag in ("insert", "replace") and any(w[3] in classes for w in new[k:m]):
             gaps |= {i, j}
             while tag == "insert" and i > 0 and k > 0 and old[i - 1][2] == new[m - 1][2]:   # the same, further left
@@ -57,10 +58,16 @@ def published(caption, negative, classes):
     return changed, gaps
 
 
-def possible(caption, recipe, draws):
-    """What a recipe can make: sets of changed words, gaps."""
+def possible(caption, recipe, draws, compare):
+    """What a recipe can make: sets of changed words, gaps; compare: found as `published` does, not by our edits.
+
+    Words that change places look different to the two: of "a b" and "b a" the one was moved, or the other.
+    """
     own, sets, gaps = words(caption), set(), set()
     result = recipe([caption] * draws, ids=np.arange(draws))
+    if compare:
+        made = {text[0] for text, valid in zip(result.text, result.valid, strict=True) if valid[0]}
+        return {frozenset(published(caption, m, "")[0]) for m in made}, gaps
     for edits in {row[0] for row in result.edits if row[0]}:
         changed = set()
         for e in edits:
@@ -75,7 +82,7 @@ def possible(caption, recipe, draws):
 def covered(caption, negative, category, recipe, classes, draws):
     """Whether the recipe can edit the words that the published negative edited."""
     changed, gaps = published(caption, negative, classes)
-    sets, ours = possible(caption, recipe, draws)
+    sets, ours = possible(caption, recipe, draws, category.startswith("swap"))
     if category.startswith("add"):
         return bool(gaps & ours)
     kinds = [w[3] for w in words(caption)]

@@ -1,6 +1,8 @@
 """Generators of text negatives beyond swap and replace: twins, same bits for any split, and what each promises."""
 
 import re
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,7 +105,7 @@ def test_real_captions(shared):
 
 
 def test_recipes_can_edit_what_sugarcrepe_edited(shared):
-    from bench.coverage import coverage
+    coverage = runpy.run_path(str(Path(__file__).parents[1] / "bench" / "coverage.py"))["coverage"]
     share = {category: 1 - len(missed) / len(pairs)
              for category, _, pairs, missed in coverage(shared / "sugarcrepe", draws=128)}
     assert len(share) == 7 and min(share.values()) >= 0.8, share
@@ -154,7 +156,8 @@ OBJECTS = [t for t, group, _ in _core.text_phrases() if group == "OBJECT"]
       "A cat sits on a mat and an umbrella.", "A cat sits on a dog and a mat."}, "and a [aeio]|cat sits and"),
     ("The man who is tall was here", "object", {"The man with a kite who is tall was here"}, r"\band\b"),
     ("a group of people are near it", "object", {"a kite and a group of people are near it"}, "of an? "),
-    ("a young man", "attribute", {"a young smiling man"}, "old|elderly|young man|blue|wooden"),
+    ("people are standing outside", "object", {"people are standing outside with a kite"}, "standing with"),
+    ("a young man", "attribute", {"a young smiling man", "a tired young man"}, "old|elderly|blue|wooden"),
     ("a big red bus", "attribute", {"a big old red bus", "a big red glass bus"}, "small|blue|big red old|old big"),
     ("AN APPLE", "attribute", {"A RED APPLE", "AN ORANGE APPLE"}, "[a-z]"),
     ("street lights", "attribute", {"huge street lights"}, "street (?!lights)"),

@@ -1,10 +1,11 @@
 /* add: something false comes into the caption: an object, or an attribute of a noun.
  *
- * Objects: "and a X" or "with a X" behind a noun phrase, "a X and" before it; a verb that the phrase is the subject
- * of becomes plural. X is none that a true caption mentions, by whatever word of keywords.def. Attributes: an adjective
- * before a noun or another adjective, of a kind that the noun phrase doesn't have yet, in the order of English (size,
- * age, state, colour, material) and one that such a noun can have. Lists are phrases.def.
- * SugarCrepe's add-object and add-attribute (Hsieh et al., NeurIPS 2023), arXiv:2306.14610. */
+ * Objects: "and a X" or "with a X" behind a noun phrase, "a X and" before it, "with a X" behind an adverb or
+ * participle; a verb that the phrase is the subject of becomes plural. X is none that a true caption mentions, by
+ * whatever word of keywords.def. Attributes: an adjective before a noun or another adjective, of a kind that the noun
+ * phrase doesn't have yet, in the order of English (size, age, state, colour, material) and one that such a noun can
+ * have. Lists are phrases.def. SugarCrepe's add-object and add-attribute (Hsieh et al., NeurIPS 2023),
+ * arXiv:2306.14610. */
 #include "../../vn_negative.h"
 
 #include <string.h>
@@ -28,11 +29,24 @@ typedef struct place {
 
 enum { PLACES = 3 * VN_MAX_WORDS };
 
+/* 1 behind an adverb or participle where the clause ends or a preposition follows: "sits there", "sleeping" */
+static int
+takes_with(const vn_sentence *in, int i)
+{
+    int kind = in->word[i].kind, next = vn_sentence_joined(in, i + 1) ? in->word[i + 1].kind : 0;
+    return (kind == 'R' || (kind == 'V' && in->word[i].form == VN_ING)) && (next == 0 || next == 'P') &&
+           !vn_sentence_reads(in, i + 1, "with");
+}
+
 static int
 object_places(place *found, const vn_sentence *in)
 {
     int count = 0;
     for (int h = 0; h < in->words; h++) {
+        if (takes_with(in, h)) {
+            place p = {(int16_t)h, (int16_t)h, WITH_BEHIND, VN_NO_VERB, 0, 0};
+            found[count++] = p;
+        }
         if (!vn_phrase_ends(in, h))
             continue;
         int first = vn_phrase_start(in, h), of = vn_phrase_measures(in, h);
@@ -120,7 +134,9 @@ lists_at(const vn_sentence *in, int first, int head, int at, int lists)
         int known = in->word[i].kind == 'D' ? VN_ATTRIBUTES : list_of(in, i);
         for (int list = 0; list < VN_ATTRIBUTES && known < VN_ATTRIBUTES; list++) {
             int rank = list == VN_YEARS ? VN_AGE : list, other = known == VN_YEARS ? VN_AGE : known;
-            if (rank == other || (i < at ? other > rank : other < rank))
+            int either = known == VN_LOOK || known == VN_STATE || list == VN_LOOK || list == VN_STATE;
+            int loose = either && known < VN_COLOR && list < VN_COLOR; /* "old dirty" and "dirty old" */
+            if (rank == other || (!loose && (i < at ? other > rank : other < rank)))
                 lists &= ~(1 << list);
         }
     }

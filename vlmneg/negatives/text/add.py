@@ -27,7 +27,7 @@ class add(Negatives):
     Examples
     --------
     >>> add(k=1, kinds="object")(["A cat is sleeping on a sofa."]).text
-    [['A cat and a spoon are sleeping on a sofa.']]
+    [['A cat with a spoon is sleeping on a sofa.']]
     >>> add(k=1, kinds="attribute")(["A cat is sleeping on a sofa."]).text
     [['A red cat is sleeping on a sofa.']]
     """

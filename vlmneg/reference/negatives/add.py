@@ -1,17 +1,28 @@
 """Twin of csrc/negatives/text/add.c."""
 
-from vlmneg.reference.negatives.grammar import NEVER, listed, measures, mentioned, phrases, turned, verb_of
+from vlmneg.reference.negatives.grammar import NEVER, ends, listed, measures, mentioned, phrases, start, turned, verb_of
 from vlmneg.reference.negatives.replace import holds
 from vlmneg.reference.negatives.sentence import ABSENT, EMPTY, VALID, Edit, put
-from vlmneg.reference.text import OF, PLURAL, lower, wants_an
+from vlmneg.reference.text import ING, OF, PLURAL, lower, wants_an
 
 OBJECT, ATTRIBUTE = range(2)
 LISTS = ("SIZE", "AGE", "YEARS", "LOOK", "STATE", "COLOR", "MATERIAL")
 
 
+def takes_with(s, i):
+    """Whether "with" can follow an adverb or participle."""
+    w = s.words[i]
+    return (w.kind == "R" or w.kind == "V" and w.form == ING) and s.kind(i + 1) in "-P" and not s.reads(i + 1, b"with")
+
+
 def objects(s):
     """(byte, words before, words behind, verb or None) for each way to add an object."""
-    for first, h in phrases(s):
+    for h in range(len(s.words)):
+        if takes_with(s, h):
+            yield s.words[h].end, b" with ", b"", None
+        if not ends(s, h):
+            continue
+        first = start(s, h)
         verb = verb_of(s, first, h) if s.words[h].form != PLURAL else None
         can = verb != NEVER
         begin, end = s.words[first].begin, s.words[h].end
@@ -51,9 +62,15 @@ def attributes(s):
             for j in range(first, h):
                 other = known.get(lower(s.part(j, j))) if s.words[j].kind != "D" else None
                 if other is not None:
-                    lists = {x for x in lists if rank(x) != rank(other) and (rank(x) > rank(other)) == (j < i)}
+                    lists = {x for x in lists if rank(x) != rank(other) and (
+                        loose(x, other) or (rank(x) > rank(other)) == (j < i))}
             if lists:
                 yield s.words[i].begin, lists
+
+
+def loose(a, b):
+    """Whether both orders of two lists are good English."""
+    return bool({a, b} & {"LOOK", "STATE"}) and not {a, b} & {"COLOR", "MATERIAL"}
 
 
 def rank(group):
