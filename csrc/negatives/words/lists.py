@@ -126,7 +126,8 @@ def lay_out(groups):
                         found.add((text, g.name, sense, form))
                     if target and ok:
                         mass = int(len(forms) == 1 and form == "BASE" and g.file in ("nouns", "fallback"))
-                        put += [(f, g.name, text, sense, mass) for f in (("BASE", "PLURAL") if form == "EITHER" else (form,))]
+                        each = ("BASE", "PLURAL") if form == "EITHER" else (form,)
+                        put += [(f, g.name, text, sense, mass) for f in each]
     names = [g.name for g in groups]
     order = {name: i for i, name in enumerate(names)}
     return (sorted(found, key=lambda f: (f[0].encode(), order[f[1]], f[2], f[3])),
