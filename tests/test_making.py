@@ -287,3 +287,14 @@ def test_pictures(photographs, capsys):
     assert "--images DIR" in capsys.readouterr().err
     assert cli.main([*command, "--images", str(here / "pictures"), "--out", str(here / "m.jsonl")]) == 1
     assert ".tar" in capsys.readouterr().err
+
+
+def test_nothing_that_is_read_is_replaced(tmp_path):
+    file = tmp_path / "captions.jsonl"
+    FORMS[file.name](file)
+    before = file.read_bytes()
+    for places in ({"html": file}, {"out": file, "overwrite": True}, {"out": tmp_path / "a.jsonl",
+                                                                      "html": tmp_path / "." / "a.jsonl"}):
+        with pytest.raises(ValueError, match="would replace"):
+            make(file, "default", progress=False, **places)
+    assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]

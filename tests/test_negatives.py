@@ -364,6 +364,11 @@ def test_exact():
         g(["a"])
 
 
+def test_weights_may_be_an_array():
+    mixed = vn.negatives.mix(text.swap(), text.replace(), weights=np.array([3, 1]))
+    assert mixed == vn.negatives.mix(text.swap(), text.replace(), weights=(3, 1.0)) and "(3, 1)" in repr(mixed)
+
+
 def test_objects():
     assert text.swap(k=2) == text.swap(k=2) != text.swap(k=3)
     assert MIX == text.swap(k=2) + text.replace(k=2) and hash(MIX) == hash(text.swap(k=2) + text.replace(k=2))
@@ -383,6 +388,12 @@ def test_objects():
     (lambda: MIX(["a"], avoid=[]), ValueError, "avoid must have one item"),
     (lambda: MIX(["a"], avoid=["a dog"]), TypeError, r"avoid\[0\]"),
     (lambda: MIX(["a"], samples=[3]), TypeError, "Sample"),
+    (lambda: MIX(["a"], annotations=3), TypeError, "annotate gives, got int"),
+    (lambda: MIX(["a"], tokenizer=lambda texts: np.zeros((1, 3))), ValueError, r"tokenizer must give an array"),
+    (lambda: MIX(["a red dog"], tokenizer=lambda texts: None), ValueError, r"tokenizer must give an array"),
+    (lambda: vn.negatives.mix(text.swap(), text.replace(), weights=3), ValueError, "above 0"),
+    (lambda: vn.negatives.mix(text.swap(), text.replace(), weights=(1, "x")), ValueError, "above 0"),
+    (lambda: vn.negatives.mix(text.swap(), text.replace(), weights=(5e-324, 1e308)), ValueError, "above 0"),
     (lambda: MIX(["a"], ids=[1, 2]), ValueError, "ids"),
     (lambda: MIX(["a"], ids=[-1]), ValueError, "ids"),
     (lambda: MIX(["a"], ids=[0.5]), TypeError, "ids"),

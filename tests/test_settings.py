@@ -135,6 +135,8 @@ def test_negatives_by_recipe(tmp_path):
     ([{"mix": ["swap"]}], "at least two"),
     ([{"mix": ["swap", {"name": "replace", "weight": -1}]}], "above 0"),
     ([3], "must have a name"),
+    ([{"mix": 3}], "negatives.mix must be a list"),
+    ([{"mix": [3, 4]}], "negatives.mix must be a list"),
 ])
 def test_recipe_errors(source, sentence):
     with pytest.raises(SettingsError, match=sentence):

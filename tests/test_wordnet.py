@@ -246,11 +246,11 @@ def test_fill_mask_takes_it(net):
 def test_what_is_missing(monkeypatch, tmp_path):
     nltk = pytest.importorskip("nltk")
     monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
-    with pytest.raises(LookupError, match=r"nltk.download\('wordnet'\)"):
+    with pytest.raises(FileNotFoundError, match=r"nltk.download\('wordnet'\)"):
         Nltk().siblings("dog", "N")
     wn = pytest.importorskip("wn")
     monkeypatch.setattr(wn.config, "data_directory", tmp_path / "wn")
-    with pytest.raises(LookupError, match=r"wn.download\('oewn:2024'\)"):
+    with pytest.raises(FileNotFoundError, match=r"wn.download\('oewn:2024'\)"):
         text.wordnet(lexicon="wn")(["a dog"])
     monkeypatch.setitem(sys.modules, "nltk.corpus", None)
     with pytest.raises(ImportError, match=re.escape("pip install 'vlmneg[text]'")):

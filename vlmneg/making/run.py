@@ -14,8 +14,8 @@ from vlmneg.making.pictures import make_pictures
 from vlmneg.making.sources import read_captions
 from vlmneg.making.work import Summary, Work, digest, spread
 from vlmneg.making.writers import writer
-from vlmneg.negatives.html import html_of
 from vlmneg.negatives.embed import Embed
+from vlmneg.negatives.html import html_of
 from vlmneg.negatives.image import ImageNegatives
 from vlmneg.negatives.recipe import recipe as find_recipe
 from vlmneg.progress import Progress
@@ -82,6 +82,7 @@ def make(captions: str | Path, recipe: Any, out: str | Path | None = None, *, la
     (2, 2)
     """
     generator = find_recipe(recipe)
+    _check_apart({"the captions": captions, "the objects": instances, "out": out, "html": html})
     if isinstance(generator, Embed):
         raise ValueError(f"{generator!r} makes rows of embeddings, which no file of captions holds; name it in a run's "
                          "negatives, or call it on embeddings")
@@ -122,6 +123,17 @@ def make(captions: str | Path, recipe: Any, out: str | Path | None = None, *, la
             Path(temporary).write_text(_page(source, generator, summary, shown, images), encoding="utf-8")
         summary.files.append(str(html))
     return summary
+
+
+def _check_apart(files: dict[str, Any]) -> None:
+    """What is written must not stand where something is read, or where something else is written."""
+    places: dict[Path, str] = {}
+    for name, file in files.items():
+        place = Path(file).resolve() if file else None
+        if place in places:
+            raise ValueError(f"{name} would replace {places[place]}, {file}; name another file")
+        if place:
+            places[place] = name
 
 
 def _annotated(path: str | Path, source: Any, tagger: Any, progress: bool | None) -> Any:

@@ -14,6 +14,7 @@ from vlmneg.negatives.rules import REASONS, VALID, check_tokens, check_unicode, 
 
 MAX_K = 16
 STREAM_MIX = 20  # reserved in csrc/vn_registry.def
+LEAST_WEIGHT = 1e-100   # of a mix: a Gumbel draw over weights stays finite
 PLACES = 8      # VN_TEXT_PLACES of csrc/vn_negative.h
 UNKNOWN = 255   # places of a negative that wasn't made in the core: found by comparing
 
@@ -338,6 +339,9 @@ class Negatives:
         words = offsets = None
         annotations = self.annotations if annotations is None else annotations
         if annotations is not None:
+            if not hasattr(annotations, "of"):
+                raise TypeError("annotations must be what vlmneg.negatives.annotate gives, got "
+                                f"{type(annotations).__name__}")
             found = annotations.of(captions)
             words, offsets = found.words, found.offsets
         return Request(captions, seed, _rows(captions, visit, ids), tuple(true) if known else None, samples,
@@ -441,10 +445,14 @@ def mix(*parts, weights=None, k=1):
     for p in parts:
         if mixture is None or getattr(p, "mixture", None) is not mixture:
             raise TypeError(f"mix takes single generators of one modality, such as text.swap(), got {p!r}")
-    weights = (1,) * len(parts) if weights is None else tuple(weights)
-    if len(weights) != len(parts) or not all(isinstance(w, (int, float)) and 0 < w < float("inf") for w in weights):
-        raise ValueError(f"weights must be {len(parts)} numbers above 0, one a generator, got {weights}")
-    return mixture(tuple(parts), weights, k)
+    try:
+        numbers = [1.0] * len(parts) if weights is None else [*map(float, () if isinstance(weights, str) else weights)]
+    except (TypeError, ValueError):
+        numbers = []
+    if len(numbers) != len(parts) or not all(LEAST_WEIGHT <= w <= 1 / LEAST_WEIGHT for w in numbers):
+        raise ValueError(f"weights must be {len(parts)} numbers above 0, one a generator, got {weights!r}")
+    shown = (1,) * len(parts) if weights is None else tuple(int(w) if w == int(w) else w for w in numbers)
+    return mixture(tuple(parts), shown, k)
 
 
 @dataclass

@@ -91,6 +91,8 @@ def _generator(entry: str | Mapping[str, Any]) -> Any:
 
 def _mix(table: Mapping[str, Any]) -> Any:
     check_keys(table, ["mix", "k"], "negatives.")
+    if not isinstance(table["mix"], list) or not all(isinstance(e, (str, Mapping)) for e in table["mix"]):
+        raise SettingsError(f"negatives.mix must be a list of names and tables, got {table['mix']!r}")
     entries = [{"name": e} if isinstance(e, str) else dict(e) for e in table["mix"]]
     weights = [e.pop("weight", 1.0) for e in entries]
     try:

@@ -64,7 +64,11 @@ def check_tokens(request, text, code, tokenizer):
     """TOKENS: the model would not see the edit."""
     n, k = code.shape
     own = np.asarray(tokenizer(list(request.captions)))
-    made = np.asarray(tokenizer([t for row in text for t in row])).reshape(n, k, -1)
+    made = np.asarray(tokenizer([t for row in text for t in row]))
+    if own.ndim != 2 or len(own) != n or made.shape != (n * k, own.shape[1]):
+        raise ValueError(f"tokenizer must give an array (n, L) for n captions, got shapes {own.shape} for {n} and "
+                         f"{made.shape} for {n * k}")
+    made = made.reshape(n, k, -1)
     code[(code == VALID) & (made == own[:, None]).all(2)] = TOKENS
 
 

@@ -92,8 +92,8 @@ class EmbedResult:
 class Embed:
     """What makes negatives of embeddings: call it on rows, hand it to an objective as ``made``, or add it to others.
 
-    A subclass has a `name`, a `side` and `slot()`, the numbers that the C core takes under that name; one of another name
-    says by `maker` which of the core's it is.
+    A subclass has a `name`, a `side` and `slot()`, the numbers that the C core takes under that name; one of another
+    name says by `maker` which of the core's it is.
 
     Parameters
     ----------

@@ -221,8 +221,8 @@ class Nltk(_WordNet):
         try:
             wordnet.ensure_loaded()
         except LookupError:
-            raise LookupError("NLTK has no WordNet here: fetch it once with nltk.download('wordnet'), or set "
-                              "NLTK_DATA to the folder that has corpora/wordnet") from None
+            raise FileNotFoundError("NLTK has no WordNet here: fetch it once with nltk.download('wordnet'), or set "
+                                    "NLTK_DATA to the folder that has corpora/wordnet") from None
         return wordnet
 
     def _senses(self, word: str, pos: str) -> list[Any]:
@@ -282,8 +282,8 @@ class Wn(_WordNet):
         try:
             return wn.Wordnet(self._given, lemmatizer=Morphy())
         except wn.Error as error:
-            raise LookupError(f"wn has no lexicon {self._given!r} here: fetch it once with wn.download("
-                              f"{self._given!r}), or add a file with wn.add(PATH): {error}") from None
+            raise FileNotFoundError(f"wn has no lexicon {self._given!r} here: fetch it once with wn.download("
+                                    f"{self._given!r}), or add a file with wn.add(PATH): {error}") from None
 
     def _senses(self, word: str, pos: str) -> list[Any]:
         found = self._net.synsets(word, pos=pos)
