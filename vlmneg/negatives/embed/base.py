@@ -191,7 +191,8 @@ class Embed:
         array([[0., 1.]], dtype=float32)
         """
         call = self._bind(image, text, neg_text, valid, seed, rows, group, text_key)
-        rows_made, *known = _core.made_rows(*call)
+        rows_made, *rest = _core.made_rows(*call)
+        known: list[Any] = rest
         slots = self.slots(call[2])
         parts = [p for p in self.parts for _ in range(p.count(call[2]))]
         firsts = sorted({first for *_, first, _, _ in slots})
