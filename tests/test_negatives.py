@@ -500,6 +500,16 @@ def test_words_that_are_handed_in():
     assert _core.text_draw(captions, None, None, rows, 0, slots, words, offsets, None)[1].tolist() == [[1], [1]]
 
 
+@pytest.mark.parametrize("form", range(10))
+@pytest.mark.parametrize("kind", "NVARPDCMXUT")
+def test_any_words_that_are_handed_in(kind, form):
+    captions = ("a dog rides two red wooden people in front of the sheep",)
+    words = [[m.start(), m.end(), ord(kind) | form << 16, -1] for m in re.finditer(r"\w+", captions[0])]
+    texts, reasons, *_ = _core.text_draw(captions, None, None, ROW, 0, tuple(SLOTS), np.array(words, np.int32),
+                                         i64(0, len(words)), None)
+    assert all(made != captions[0] for made, r in zip(texts[0], reasons[0].tolist(), strict=True) if r == 0)
+
+
 def test_annotations_take_the_taggers_place():
     captions = ["a red dog and the blue bird of a big man", "two black cats behind a white car"]
     g = text.swap(k=2) + text.replace(k=2)

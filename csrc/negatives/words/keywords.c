@@ -105,7 +105,13 @@ vn_keywords_of(int sense, int *begin, int *end)
 void
 vn_puts_of(int g, int form, int *begin, int *end)
 {
-    static const uint8_t column[] = {[VN_BASE] = 0, [VN_PLURAL] = 1, [VN_THIRD] = 2, [VN_ING] = 3, [VN_PAST] = 4};
-    *begin = group[g].start[column[form]];
-    *end = group[g + 1].start[column[form]];
+    static const int8_t column[VN_MUTUAL + 1] = {
+        [VN_BASE] = 0, [VN_PLURAL] = 1, [VN_EITHER] = -1, [VN_THIRD] = 2, [VN_ING] = 3, [VN_PAST] = 4,
+        [VN_A] = -1, [VN_AN] = -1, [VN_OF] = -1, [VN_MUTUAL] = -1, /* not of nouns and verbs: nothing */
+    };
+    *begin = *end = 0;
+    if (column[form] >= 0) {
+        *begin = group[g].start[column[form]];
+        *end = group[g + 1].start[column[form]];
+    }
 }
