@@ -9,7 +9,8 @@ import sys
 import pytest
 
 # Peers are many times slower under the sanitizers and find nothing there: they look as if they were not installed.
-PARTS = ("binding", "ops", "losses", "clip", "text", "image", "objects", "image_edits", "negatives", "scenes", "philox")
+PARTS = ("binding", "ops", "losses", "clip", "text", "image", "objects", "image_negatives", "image_edits", "negatives",
+         "text_generators", "annotations", "embed_negatives", "scenes", "philox")
 LEFT_OUT = "not leaks"  # counted with malloc, which the sanitizers replace
 WITHOUT = """
 from importlib.machinery import PathFinder
