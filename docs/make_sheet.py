@@ -1,11 +1,9 @@
-"""Contact sheet of every image edit on COCO photographs: python docs/make_sheet.py COCO_FOLDER
+"""Contact sheet of every image edit: python docs/make_sheet.py, or python docs/make_sheet.py COCO_FOLDER OUT.jpg
 
-Reads captions.json, instances.json and images/, and the same with train_ before; writes images/image_negatives.jpg and
-the table of photographs in image_negatives.md.
+Without arguments it is made of drawn scenes and is images/image_negatives.jpg. A folder with captions.json,
+instances.json and images/ gives the sheet of its photographs, for you to look at.
 """
 
-import json
-import re
 import sys
 from pathlib import Path
 
@@ -17,44 +15,34 @@ from vlmneg import show
 from vlmneg.negatives import image as edits
 from vlmneg.negatives.image.sheet import outlined
 
-DOCS = Path(__file__).parent
-SIDE, HIGH, COLUMNS, QUALITY = 176, 132, 3, 78
-LICENCES = {"Attribution License": "CC BY 2.0", "Attribution-ShareAlike License": "CC BY-SA 2.0"}
-# edit, photograph, second photograph, seed
-PAIRS = [
-    (edits.recolour(colours="red"), "000000565778", None, 1), (edits.exchange_colours(), "000000159269", None, 1),
-    (edits.remove(), "000000377575", None, 5), (edits.swap(), "000000303818", None, 1),
-    (edits.move(min_area=0.02), "000000418281", None, 1), (edits.mirror(), "000000442450", None, 0),
-    (edits.duplicate(min_area=0.02), "000000041888", None, 1), (edits.resize(to="smaller"), "000000551780", None, 0),
-    (edits.background(), "000000229997", "000000078499", 0), (edits.paste(min_area=0.02), "000000557172",
-                                                             "000000358083", 9),
-    (edits.replace(min_area=0.02), "000000099053", "000000160012", 9),
-    (edits.grey(of_object=True), "000000297343", None, 0), (edits.blur(of_object=True), "000000229997", None, 3),
-    (edits.shuffle_patches(), "000000456496", None, 0), (edits.shuffle_rows(), "000000456496", None, 0),
-]  # fmt: skip
+OUT = Path(__file__).parent / "images" / "image_negatives.jpg"
+SIDE, HIGH, COLUMNS, QUALITY, TRIES = 176, 132, 3, 88, 400
+EDITS = [edits.recolour(), edits.exchange_colours(), edits.remove(), edits.swap(), edits.move(min_area=0.02),
+         edits.mirror(), edits.duplicate(min_area=0.02), edits.resize(), edits.background(), edits.paste(min_area=0.02),
+         edits.replace(min_area=0.02), edits.grey(of_object=True), edits.blur(of_object=True),
+         edits.shuffle_patches(), edits.shuffle_rows(), edits.shuffle_columns()]
+# a colour, a place, a number: what a caption can follow
+SAID = {"recolour", "exchange_colours", "remove", "swap", "mirror", "duplicate", "resize", "replace"}
 
 
-def photographs(folder):
-    """Samples and what is known of their sources, by the number in their names."""
-    samples, about = {}, {}
-    for part in ("", "train_"):
-        names = (folder / f"{part}{name}" for name in ("captions.json", "images", "instances.json"))
-        samples |= {Path(s.name).stem: s for s in vn.data.coco(*names)}
-        content = json.loads((folder / f"{part}captions.json").read_text())
-        licences = {entry["id"]: entry["name"] for entry in content["licenses"]}
-        about |= {Path(e["file_name"]).stem: (e["flickr_url"], licences[e["license"]], part or "val_")
-                  for e in content["images"]}
-    return samples, about
+def pixels(sample):
+    """A picture as an array."""
+    return np.asarray(vn.images.decode(sample.image).convert("RGB"))
 
 
-def made_of(samples, make, name, second, seed):
-    """The result of one edit of one photograph."""
-    sample, other = samples[name], samples.get(second)
-    others = [(np.asarray(vn.images.decode(other.image).convert("RGB")), other.objects)] if other else None
-    result = make([sample.image], seed, objects=[sample.objects or None], captions=[sample.captions], others=others)
-    if not result.valid[0, 0]:
-        raise SystemExit(f"{make} gives nothing of {name}: {result.reason[0][0]}")
-    return result
+def made_of(data, make, start):
+    """The first valid result behind a number, with its caption where an edit has one."""
+    best = None
+    for i in range(start, start + TRIES):
+        sample, other = data[i % len(data)], data[(i + 1) % len(data)]
+        result = make([pixels(sample)], i, objects=[sample.objects or None], captions=[sample.captions],
+                      others=[(pixels(other), other.objects or None)])
+        if result.valid[0, 0] and (result.caption[0][0] or make.name not in SAID):
+            return result
+        best = result if best is None and result.valid[0, 0] else best
+    if best is None:
+        raise SystemExit(f"{make} gives nothing of {TRIES} pictures")
+    return best
 
 
 def cell(make, result):
@@ -72,22 +60,17 @@ def cell(make, result):
     return out
 
 
-def main(folder):
-    samples, about = photographs(Path(folder))
-    cells = [cell(pair[0], made_of(samples, *pair)) for pair in PAIRS]
+def main(folder=None, out=OUT):
+    if folder is None:
+        data = vn.data.scenes(4000, seed=0, size=HIGH)
+    else:
+        data = vn.data.coco(*(Path(folder) / name for name in ("captions.json", "images", "instances.json")))
+    cells = [cell(make, made_of(data, make, 37 * n)) for n, make in enumerate(EDITS)]
     rows = [show.beside(cells[i:i + COLUMNS], gap=10) for i in range(0, len(cells), COLUMNS)]
-    show.stack(rows, gap=6, margin=14).save(DOCS / "images" / "image_negatives.jpg", quality=QUALITY)
-    lines = ["| edit | photograph | licence |", "|---|---|---|"]
-    for make, *names, _ in PAIRS:
-        for name in filter(None, names):
-            url, licence, part = about[name]
-            lines.append(f"| {show.spoken(make.name)} | [{part[:-1]}2017 {int(name)}]({url}) | {LICENCES[licence]} |")
-    page = DOCS / "image_negatives.md"
-    text = re.sub(r"(?s)\| edit \| photograph.*?\n\n", "\n".join(lines) + "\n\n", page.read_text(encoding="utf-8"))
-    page.write_text(text, encoding="utf-8")
+    show.stack(rows, gap=6, margin=14).save(out, quality=QUALITY)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (1, 3):
         raise SystemExit(__doc__)
-    main(sys.argv[1])
+    main(*sys.argv[1:])
