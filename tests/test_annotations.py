@@ -517,3 +517,14 @@ def test_memory_is_flat_over_a_million_captions(tmp_path):
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     assert len(a) == 10**6 and len(a.words) == 20 * 10**6
     assert grown < a.words.nbytes + 200 * 10**6  # the mapped file, which the system may take back, and keys
+
+
+@pytest.mark.parametrize("caption, kinds", [
+    ("a man about to brush his teeth", "DNRTVDN"),
+    ("a dog next to water", "DNPPN"),
+    ("a vase has been placed on it", "DNXXVPU"),
+    ("two women have stopped to pet the sheep", "MNXVTVDN"),
+    ("a room has painted walls", "DNVAN"),
+])
+def test_auxiliaries_and_infinitives(caption, kinds):
+    assert "".join(kind for _, kind in annotate([caption]).read(caption)) == kinds

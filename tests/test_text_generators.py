@@ -287,3 +287,9 @@ def test_shuffle_mends_nothing():
     assert text.shuffle(k=1)(["dog"]).reason == [["EMPTY"]]
     assert text.shuffle(k=1)(["a dog, a dog"]).valid.tolist() == [[1]]
     assert text.shuffle(k=1, kinds="bigrams")(["a dog, a dog"]).reason == [["SAME"]]
+
+
+def test_a_capital_name_behind_the_article_that_opens():
+    assert text.swap(k=1, kinds="phrase")(["A Thai airways airplane at the Bangkok Airport terminal"]).text == [
+        ["The Bangkok Airport terminal at a Thai airways airplane"]]
+    assert text.swap(k=1, kinds="noun")(["A DOG ON A CAT"]).text == [["A CAT ON A DOG"]]

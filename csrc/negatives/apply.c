@@ -57,8 +57,10 @@ vn_sentence_opens(const vn_sentence *in)
     const char *p = in->text.text + in->word[0].begin, *end = in->text.text + in->text.bytes;
     if (!upper(*p))
         return 0;
-    for (p++; p < end && (vn_text_letter(p, end) == 0 || (*p >= '0' && *p <= '9')); p += vn_text_step(p, end))
-        ;
+    int one = in->word[0].end - in->word[0].begin == 1; /* "A TV on a table": any small letter behind says so */
+    for (p++; p < end && !lower(*p); p += vn_text_step(p, end))
+        if (!one && vn_text_letter(p, end) != 0 && !(*p >= '0' && *p <= '9'))
+            break;
     return p < end && lower(*p);
 }
 

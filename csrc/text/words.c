@@ -130,6 +130,28 @@ narrow(vn_guess *g, int kind)
     g->kinds[1] = 0;
 }
 
+/* "to brush his teeth": a verb where an article, a possessive or the like follows, whatever else it can be */
+static int
+infinitive(const vn_guess *g, int after)
+{
+    return g[1].kinds[0] == 'V' || (strchr(g[1].kinds, 'V') != NULL && g[1].verb == VN_BASE && after == 'D');
+}
+
+/* "has been", "have stopped", but "has painted walls" */
+static int
+helps(const vn_word *word, int i, const vn_guess *g, int after, const char *text)
+{
+    static const char *const have[] = {"have", "has", "had"};
+    vn_span own = {text + word[i].begin, word[i].end - word[i].begin};
+    int is_have = 0;
+    for (int k = 0; k < 3; k++) {
+        vn_span h = {have[k], (int64_t)strlen(have[k])};
+        is_have = is_have || vn_key_equal(own, h);
+    }
+    return is_have && (g[1].kinds[0] == 'X' || (g[1].kinds[0] == 'V' && g[1].verb == VN_PAST && after != 'N' &&
+                                                after != 'A'));
+}
+
 static void
 decide(vn_word *word, int i, int words, const vn_guess *g, int fixed, int *verb_seen, const char *text)
 {
@@ -144,8 +166,11 @@ decide(vn_word *word, int i, int words, const vn_guess *g, int fixed, int *verb_
             a.right_noun = g[2].kinds[0] == 'A'; /* an orange and brown cat */
     }
     int kind = fixed ? g->kinds[0] : vn_word_choose(g, &a);
-    if (kind == 'T' && a.right != 'V')
+    int after = a.right != 0 && vn_words_joined(text, word, words, i + 2) ? g[2].kinds[0] : 0;
+    if (kind == 'T' && (a.right == 0 || !infinitive(g, after)))
         kind = 'P';
+    if (kind == 'V' && a.right != 0 && helps(word, i, g, after, text))
+        kind = 'X';
     word[i].kind = (int16_t)kind;
     const int noun = g->noun > VN_EITHER ? VN_BASE : g->noun;
     word[i].form = (int16_t)(kind == 'N' ? noun : kind == 'V' ? g->verb : g->other);

@@ -237,8 +237,11 @@ def tag(text, lexicon, tags=()):
             if g.kinds[0] == "A" and guesses[i + 1].other == MUTUAL and joined(text, words, i + 2):
                 right_noun = guesses[i + 2].kinds[0] == "A"
         kind = g.kinds[0] if fixed[i] else choose(g, left, left_form, right, right_noun, verb_seen)
-        if kind == "T" and right != "V":
+        after = guesses[i + 2].kinds[0] if right and joined(text, words, i + 2) else ""
+        if kind == "T" and not (right and infinitive(guesses[i + 1], after)):
             kind = "P"
+        if kind == "V" and right and helps(text[w.begin:w.end], guesses[i + 1], after):
+            kind = "X"
         w.kind, w.lemma = kind, g.lemma
         w.form = (BASE if g.noun > EITHER else g.noun) if kind == "N" else g.verb if kind == "V" else g.other
         if kind == "N" and g.noun == EITHER:
@@ -249,6 +252,17 @@ def tag(text, lexicon, tags=()):
             verb_seen = True
     join_prepositions(text, words)
     return words
+
+
+def infinitive(after_to, after):
+    """Whether what follows "to" is a verb: "to brush his teeth"."""
+    return after_to.kinds[0] == "V" or "V" in after_to.kinds and after_to.verb == BASE and after == "D"
+
+
+def helps(word, g, after):
+    """Whether "have" is an auxiliary: "has been", "have stopped", but "has painted walls"."""
+    return key(word) in (["have"], ["has"], ["had"]) and (
+        g.kinds[0] == "X" or g.kinds[0] == "V" and g.verb == PAST and after not in ("N", "A"))
 
 
 def plural(noun):

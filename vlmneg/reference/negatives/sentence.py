@@ -37,6 +37,8 @@ class Sentence:
             return False
         chars = self.text[self.words[0].begin:].decode()
         rest = [c for c in chars[1:] if words_of.is_letter(c) and not "0" <= c <= "9"]
+        if self.words[0].end - self.words[0].begin == 1:        # "A TV on a table": any small letter behind says so
+            rest = [c for c in rest if "a" <= c <= "z"]
         return "A" <= chars[0] <= "Z" and bool(rest) and "a" <= rest[0] <= "z"
 
     def word_at(self, byte):
