@@ -293,3 +293,23 @@ def test_a_capital_name_behind_the_article_that_opens():
     assert text.swap(k=1, kinds="phrase")(["A Thai airways airplane at the Bangkok Airport terminal"]).text == [
         ["The Bangkok Airport terminal at a Thai airways airplane"]]
     assert text.swap(k=1, kinds="noun")(["A DOG ON A CAT"]).text == [["A CAT ON A DOG"]]
+
+
+def test_any_words_that_are_handed_in():
+    random, size = np.random.default_rng(0), len(_core.text_lexicon())
+    pieces = ["a", "an", "dog", "é" * 30, "🚌", "x" * 200, "two", "people", "sits", "and", "with", "no", "red", "of"]
+    for _ in range(60):
+        spans, words, offsets, captions = random.integers(0, len(pieces), (8, 12)), [], [0], []
+        for row in spans:
+            at = 0
+            for piece in (pieces[i].encode() for i in row):
+                form = random.integers(0, 10) << 16 | ord(random.choice(list("NVARPDCMXUT")))
+                words.append((at, at + len(piece), form, random.integers(-1, size)))
+                at += len(piece) + 1
+            offsets.append(len(words))
+            captions.append(" ".join(pieces[i] for i in row))
+        rows = np.arange(8, dtype=np.uint64)
+        texts, reasons, *_ = _core.text_draw(tuple(captions), None, None, rows, 5, tuple(SLOTS),
+                                             np.array(words, np.int32), np.array(offsets), None)
+        assert all((t == c) == bool(r) for c, row, why in zip(captions, texts, reasons.tolist(), strict=True)
+                   for t, r in zip(row, why, strict=True))

@@ -90,7 +90,9 @@ static int
 wrong_article(const vn_sentence *in, const vn_edit *e, int64_t from)
 {
     int i = word_at(in, e->begin) - 1;
-    if (i < 0 || (in->word[i].form != VN_A && in->word[i].form != VN_AN) || in->word[i].begin < from ||
+    if (i < 0 || in->word[i].begin < from ||
+        !((in->word[i].form == VN_A && vn_sentence_reads(in, i, "a")) ||
+          (in->word[i].form == VN_AN && vn_sentence_reads(in, i, "an"))) ||
         !vn_text_blank(in->text.text + in->word[i].end, in->text.text + e->begin))
         return -1;
     vn_span next = following(in, e);
