@@ -32,7 +32,7 @@ def main():
         for r in records:
             of.setdefault((r["origin_name"], r["item"]), []).append(r)
         rows = []
-        for (origin, item), group in of.items():
+        for (origin, _), group in of.items():
             source = next(p for p in photos if Path(origin).stem in (p.name, str(p.key)))
             if len(group) >= COLUMNS - 1 and len(rows) < ROWS:
                 cells = [cell(Image.fromarray(source.image), source.captions[0])]
