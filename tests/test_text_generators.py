@@ -313,3 +313,19 @@ def test_any_words_that_are_handed_in():
                                              np.array(words, np.int32), np.array(offsets), None)
         assert all((t == c) == bool(r) for c, row, why in zip(captions, texts, reasons.tolist(), strict=True)
                    for t, r in zip(row, why, strict=True))
+
+
+@pytest.mark.parametrize("generator", [text.negate(k=4), text.exchange(k=4), text.add(k=4), text.swap(k=4),
+                                       text.replace(k=4), text.shuffle(k=4)], ids=lambda g: g.name)
+def test_edits_tell_all_that_changed(generator, shared):
+    captions = CAPTIONS + ["City dwellers walk by as a homeless man begs.", "Parked bikes on a sunny day.",
+                           "Looking down at a bowl", *real_captions(shared)[0][:200]]
+    made = generator(captions, seed=3)
+    for caption, row, edits in zip(captions, made.text, made.edits, strict=True):
+        for variant, places in zip(row, edits, strict=True):
+            for e in reversed(places):
+                assert variant[e.new_start:e.new_start + len(e.new)] == e.new
+                caption_part = caption[e.start:e.stop]
+                assert caption_part == e.old
+                variant = variant[:e.new_start] + e.old + variant[e.new_start + len(e.new):]
+            assert variant == caption

@@ -148,19 +148,37 @@ put_edit(writer *w, const vn_sentence *in, const vn_edit *e, int opens)
         w->text[from] = (char)(w->text[from] + 32);
 }
 
+/* The first edit takes in the word behind it, of which this byte of the variant got another case. */
+static void
+widen(vn_place *place, int places, const vn_sentence *in, int64_t at)
+{
+    if (at < place[0].made_end || (places > 1 && at >= place[1].made))
+        return;
+    int i = word_at(in, place[0].end + at - place[0].made_end);
+    int32_t more = in->word[i].end - place[0].end;
+    if (places > 1 && place[1].begin < place[0].end + more)
+        return;
+    place[0].end += more;
+    place[0].made_end += more;
+}
+
 /* The capital that opens the text: on its first letter, and not on a known word that now stands behind another. */
 static void
-open_text(writer *w, const vn_sentence *in, const vn_text *made, int64_t after)
+open_text(writer *w, const vn_sentence *in, const vn_text *made, int64_t after, vn_place *place, int places)
 {
     char *p = w->text, *end = w->text + w->bytes;
     while (p < end && vn_text_letter(p, end) == 0)
         p += vn_text_step(p, end);
-    if (p < end && lower(*p))
+    if (p < end && lower(*p)) {
         *p = (char)(*p - 32);
+        widen(place, places, in, p - w->text);
+    }
     const vn_edit *e = &made->edit[0];
     int pushed = e->begin == e->end && e->bytes > 0 && e->begin == in->word[0].begin && in->word[0].lemma >= 0;
-    if (pushed && after < w->bytes && upper(w->text[after]))
+    if (pushed && after < w->bytes && upper(w->text[after])) {
         w->text[after] = (char)(w->text[after] + 32);
+        widen(place, places, in, after);
+    }
 }
 
 int64_t
@@ -195,7 +213,7 @@ vn_text_apply(char *text, int64_t room, vn_place *place, uint8_t *places, const 
     }
     put(&w, in->text.text + from, in->text.bytes - from);
     if (opens && !w.full && made->edits > 0)
-        open_text(&w, in, made, first_end);
+        open_text(&w, in, made, first_end, place, VN_MIN(made->edits, VN_TEXT_PLACES));
     *places = (uint8_t)VN_MIN(made->edits, VN_TEXT_PLACES);
     if (made->edits > VN_TEXT_PLACES) {
         place[0] = all;

@@ -118,6 +118,16 @@ def shouts(s, i):
     return 0 <= i < len(s.words) and is_upper(s.part(i, i)[:1]) and is_upper(s.part(i, i)[1:2])
 
 
+def widen(s, places, at):
+    """The first place takes in the word behind it, of which this byte of the variant got another case."""
+    begin, end, start, stop = places[0]
+    if at < stop or len(places) > 1 and at >= places[1][2]:
+        return
+    more = s.words[s.word_at(end + at - stop)].end - end
+    if len(places) == 1 or places[1][0] >= end + more:
+        places[0] = (begin, end + more, start, stop + more)
+
+
 def apply(s, edits, raw):
     """The variant and its places (begin, end, made, made end); None where it grows too much."""
     opening = not raw and s.opens()
@@ -139,11 +149,15 @@ def apply(s, edits, raw):
     if opening and edits:
         chars = made.decode()
         first = next((k for k, c in enumerate(chars) if words_of.is_letter(c)), len(chars))
-        made = capital(made, len(chars[:first].encode()))
+        at = len(chars[:first].encode())
+        if made != capital(made, at):
+            made = capital(made, at)
+            widen(s, places, at)
         e = edits[0]
         pushed = e.begin == e.end == s.words[0].begin and e.text and s.words[0].lemma is not None
         if pushed and is_upper(made[first_end:first_end + 1]):
             made = made[:first_end] + lower(made[first_end:first_end + 1]) + made[first_end + 1:]
+            widen(s, places, first_end)
     if len(places) > PLACES:
         places = [(places[0][0], places[-1][1], places[0][2], places[-1][3])]
     return made, places
