@@ -21,7 +21,7 @@ from vlmneg import _core
 from vlmneg.checkpoints import safetensors
 from vlmneg.checkpoints.files import atomic_file
 from vlmneg.negatives import taggers
-from vlmneg.negatives.base import _strings
+from vlmneg.negatives.arguments import strings
 from vlmneg.progress import Progress
 
 FORMAT = "vlmneg annotations 1"
@@ -120,7 +120,7 @@ class Annotations:
         ValueError
             When a caption was not annotated.
         """
-        captions = _strings(captions, "captions")
+        captions = strings(captions, "captions")
         hashes = _hash(captions)
         if np.array_equal(hashes, self.hashes):
             return self
@@ -234,7 +234,7 @@ def annotate(captions: Sequence[str], tagger: Any = "lexicon", *, cache: str | o
     >>> a.words.shape, a.offsets.tolist()
     ((8, 4), [0, 3, 8])
     """
-    captions = _strings(captions, "captions")
+    captions = strings(captions, "captions")
     if not captions:
         raise ValueError("captions is empty; at least one is needed")
     tagger = taggers.get(tagger)

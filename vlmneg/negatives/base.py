@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from vlmneg import _core
+from vlmneg.arrays import integer
+from vlmneg.negatives.arguments import by_row, random_rows, strings
 from vlmneg.negatives.rules import REASONS, VALID, check_tokens, check_unicode, differences
 
 MAX_K = 16
@@ -130,64 +132,6 @@ class Request:
                        words, offsets)
 
 
-def _ascii(values):
-    """Whether all are strings of plain ASCII, found out fast."""
-    try:
-        return all(map(str.isascii, values))
-    except TypeError:
-        return False
-
-
-def _strings(values, name):
-    if isinstance(values, str) or not hasattr(values, "__len__"):
-        raise TypeError(f"{name} must be a list of str, got {type(values).__name__}; put one caption into a list")
-    values = tuple(values)
-    if _ascii(values):
-        return values
-    for i, text in enumerate(values):
-        if not isinstance(text, str):
-            raise TypeError(f"{name}[{i}] must be a str, got {type(text).__name__}")
-        if not text.isascii():
-            try:
-                text.encode()
-            except UnicodeEncodeError:
-                raise ValueError(f"{name}[{i}] holds half of a surrogate pair, which is no Unicode text: "
-                                 f"{text[:40]!r}") from None
-    return values
-
-
-def _integer(value, name, low, high):
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be an integer, got {type(value).__name__}")
-    if not low <= value.__index__() < high:
-        raise ValueError(f"{name} must be in [{low}, {high}), got {value}")
-    return value.__index__()
-
-
-def _rows(captions, visit, ids):
-    visit = _integer(visit, "visit", 0, 2**32)
-    if ids is None:
-        ids = np.fromiter(map(zlib.crc32, map(str.encode, captions)), np.uint64, len(captions))
-    else:
-        ids = np.asarray(ids)
-        if ids.shape != (len(captions),):
-            raise ValueError(f"ids must hold one integer a caption, {len(captions)}, got shape {ids.shape}")
-        if ids.dtype.kind not in "iu":
-            raise TypeError(f"ids must be integers, got {ids.dtype}")
-        if ids.min() < 0 or ids.max() >= 2**32:
-            raise ValueError(f"ids must be in [0, 2**32), got {ids.min()} to {ids.max()}")
-        ids = ids.astype(np.uint64)
-    return np.uint64(visit << 32) + ids
-
-
-def _by_row(values, name, n):
-    if isinstance(values, str) or not hasattr(values, "__len__"):
-        raise TypeError(f"{name} must be a list with one item a caption, got {type(values).__name__}")
-    if len(values) != n:
-        raise ValueError(f"{name} must have one item a caption, {n}, got {len(values)}")
-    return values
-
-
 class Negatives:
     """What makes negatives of captions: call it, or add two to have the slots of both.
 
@@ -207,7 +151,7 @@ class Negatives:
     def __init__(self, **parameters):
         self.parameters = parameters
         self.k = parameters["k"]
-        _integer(self.k, "k", 1, MAX_K + 1)
+        integer(self.k, "k", 1, MAX_K + 1)
 
     @property
     def parts(self):
@@ -320,16 +264,16 @@ class Negatives:
         return steps
 
     def _request(self, captions, seed, visit, ids, avoid, samples, annotations):
-        captions = _strings(captions, "captions")
+        captions = strings(captions, "captions")
         if not captions:
             raise ValueError("captions is empty; at least one is needed")
         n = len(captions)
-        seed = _integer(seed, "seed", 0, 2**64)
+        seed = integer(seed, "seed", 0, 2**64)
         true = [()] * n
         if avoid is not None:
-            true = [_strings(row, f"avoid[{i}]") for i, row in enumerate(_by_row(avoid, "avoid", n))]
+            true = [strings(row, f"avoid[{i}]") for i, row in enumerate(by_row(avoid, "avoid", n, "caption"))]
         if samples is not None:
-            _by_row(samples, "samples", n)
+            by_row(samples, "samples", n, "caption")
             for i, s in enumerate(samples):
                 if not hasattr(s, "captions") or not hasattr(s, "negatives"):
                     raise TypeError(f"samples[{i}] must be a vlmneg.data.Sample, got {type(s).__name__}")
@@ -344,8 +288,8 @@ class Negatives:
                                 f"{type(annotations).__name__}")
             found = annotations.of(captions)
             words, offsets = found.words, found.offsets
-        return Request(captions, seed, _rows(captions, visit, ids), tuple(true) if known else None, samples,
-                       words, offsets)
+        rows = random_rows(n, visit, ids, lambda: map(zlib.crc32, map(str.encode, captions)), "caption")
+        return Request(captions, seed, rows, tuple(true) if known else None, samples, words, offsets)
 
 
 class Sum(Negatives):

@@ -10,8 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from vlmneg import images as pictures
+from vlmneg.arrays import integer, number
 from vlmneg.data.objects import Objects
-from vlmneg.negatives.base import MAX_K, Mix, _integer, _strings
+from vlmneg.negatives.arguments import by_row, random_rows, strings
+from vlmneg.negatives.base import MAX_K, Mix
 from vlmneg.negatives.image import drawing
 from vlmneg.negatives.image.captions import say
 from vlmneg.negatives.image.drawing import REASONS, VALID, Drawn, Request
@@ -150,24 +152,8 @@ class ImageResult:
         """
         from vlmneg.negatives.image import sheet
 
-        return sheet.contact_sheet(self, _integer(n, "n", 1, 1000), _integer(seed, "seed", 0, 2**64),
-                                   _integer(side, "side", 32, 2048))
-
-
-def flag(value, name):
-    """A parameter that is True or False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
-    return bool(value)
-
-
-def number(value, name, low, high):
-    """A finite parameter in [low, high]."""
-    if isinstance(value, (bool, str)) or not hasattr(value, "__float__"):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    if not low <= float(value) <= high:
-        raise ValueError(f"{name} must be in [{low}, {high}], got {value}")
-    return float(value)
+        return sheet.contact_sheet(self, integer(n, "n", 1, 1000), integer(seed, "seed", 0, 2**64),
+                                   integer(side, "side", 32, 2048))
 
 
 def _picture(source, name):
@@ -180,14 +166,6 @@ def _picture(source, name):
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name}: {error}") from None
     return np.ascontiguousarray(image.convert("RGB"))
-
-
-def _by_row(values, name, n):
-    if isinstance(values, str) or not hasattr(values, "__len__") or hasattr(values, "masks"):
-        raise TypeError(f"{name} must be a list with one item a picture, got {type(values).__name__}")
-    if len(values) != n:
-        raise ValueError(f"{name} must have one item a picture, {n}, got {len(values)}")
-    return values
 
 
 def _hash(name):
@@ -280,8 +258,8 @@ class ImageNegatives:
     mixture: type | None = None
 
     def __init__(self, own=None, *, k, feather=1, min_area=0.005, max_area=0.6, min_change=20, variation=0.14):
-        self.k = _integer(k, "k", 1, MAX_K + 1)
-        rules = {"feather": _integer(feather, "feather", 0, 33), "min_area": number(min_area, "min_area", 0, 1),
+        self.k = integer(k, "k", 1, MAX_K + 1)
+        rules = {"feather": integer(feather, "feather", 0, 33), "min_area": number(min_area, "min_area", 0, 1),
                  "max_area": number(max_area, "max_area", 0, 1),
                  "min_change": number(min_change, "min_change", 0, 255),
                  "variation": number(variation, "variation", 0, 1)}
@@ -394,21 +372,22 @@ class ImageNegatives:
             raise TypeError("images must be a list of pictures; put one picture into a list")
         if len(images) == 0:
             raise ValueError("images is empty; at least one is needed")
-        seed = _integer(seed, "seed", 0, 2**64)
+        seed = integer(seed, "seed", 0, 2**64)
         sources = [_picture(p, f"images[{i}]") for i, p in enumerate(images)]
         n = len(sources)
-        named = [None] * n if objects is None else list(_by_row(objects, "objects", n))
+        named = [None] * n if objects is None else list(by_row(objects, "objects", n, "picture"))
         if captions is not None:
-            captions = [_strings([c] if isinstance(c, str) else c, f"captions[{i}]")
-                        for i, c in enumerate(_by_row(captions, "captions", n))]
+            captions = [strings([c] if isinstance(c, str) else c, f"captions[{i}]")
+                        for i, c in enumerate(by_row(captions, "captions", n, "picture"))]
             if not all(captions):
                 raise ValueError("captions must hold at least one caption a picture")
-        pairs = [_pair(o) for o in _by_row(others, "others", n)] if others is not None else [(None, None)] * n
+        pairs = [_pair(o) for o in by_row(others, "others", n, "picture")] if others is not None else [(None, None)] * n
         seconds = [None if p is None else _picture(p, f"others[{i}]") for i, (p, _) in enumerate(pairs)]
         masks = tuple(_objects(o, p, f"objects[{i}]") for i, (o, p) in enumerate(zip(named, sources, strict=True)))
         other_masks = tuple(() if p is None else _objects(o, p, f"others[{i}][1]")
                             for i, ((_, o), p) in enumerate(zip(pairs, seconds, strict=True)))
-        return Request(sources, masks, tuple(seconds), other_masks, captions, seed, _rows(sources, visit, ids), named,
+        rows = random_rows(n, visit, ids, lambda: map(zlib.crc32, sources), "picture")
+        return Request(sources, masks, tuple(seconds), other_masks, captions, seed, rows, named,
                        [o for _, o in pairs])
 
 
@@ -423,22 +402,6 @@ def _captions(made, request):
 
 def _pair(other):
     return other if isinstance(other, tuple) and len(other) == 2 else (other, None)
-
-
-def _rows(images, visit, ids):
-    visit = _integer(visit, "visit", 0, 2**32)
-    if ids is None:
-        ids = np.array([zlib.crc32(p) for p in images], np.uint64)
-    else:
-        ids = np.asarray(ids)
-        if ids.shape != (len(images),):
-            raise ValueError(f"ids must hold one integer a picture, {len(images)}, got shape {ids.shape}")
-        if ids.dtype.kind not in "iu":
-            raise TypeError(f"ids must be integers, got {ids.dtype}")
-        if ids.min() < 0 or ids.max() >= 2**32:
-            raise ValueError(f"ids must be in [0, 2**32), got {ids.min()} to {ids.max()}")
-        ids = ids.astype(np.uint64)
-    return np.uint64(visit << 32) + ids
 
 
 class ImageSum(ImageNegatives):
@@ -465,7 +428,7 @@ class ImageMix(ImageNegatives):
     name = "mix"
 
     def __init__(self, parts, weights, k):
-        self.k = _integer(k, "k", 1, MAX_K + 1)
+        self.k = integer(k, "k", 1, MAX_K + 1)
         self.parameters = {"parts": parts, "weights": weights, "k": k}
 
     def __repr__(self):

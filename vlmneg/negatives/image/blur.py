@@ -1,6 +1,7 @@
 """`blur`: a picture, or an object of it, out of focus."""
 
-from vlmneg.negatives.image.base import ImageNegatives, flag, number
+from vlmneg.arrays import flag, number
+from vlmneg.negatives.image.base import ImageNegatives
 
 
 class blur(ImageNegatives):

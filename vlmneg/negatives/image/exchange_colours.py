@@ -1,6 +1,7 @@
 """`exchange_colours`: two objects in each other's colour."""
 
-from vlmneg.negatives.image.base import ImageNegatives, number
+from vlmneg.arrays import number
+from vlmneg.negatives.image.base import ImageNegatives
 from vlmneg.negatives.image.recolour import COLOURS
 
 

@@ -1,6 +1,7 @@
 """`grey`: a picture, or an object of it, without colour."""
 
-from vlmneg.negatives.image.base import ImageNegatives, flag
+from vlmneg.arrays import flag
+from vlmneg.negatives.image.base import ImageNegatives
 
 
 class grey(ImageNegatives):

@@ -1,6 +1,7 @@
 """`move`: an object on the other side."""
 
-from vlmneg.negatives.image.base import ImageNegatives, flag, number
+from vlmneg.arrays import flag, number
+from vlmneg.negatives.image.base import ImageNegatives
 
 
 class move(ImageNegatives):
@@ -36,7 +37,7 @@ class move(ImageNegatives):
 
     def __init__(self, *, k=1, mirror=True, grow=0.03, **rules):
         number(grow, "grow", 0, 1)
-        super().__init__({"mirror": flag(mirror, "mirror"), "grow": grow}, k=k, **rules)
+        super().__init__({"mirror": bool(flag(mirror, "mirror")), "grow": grow}, k=k, **rules)
 
     def slot(self):
         """The edit's own numbers, as the C core wants them."""

@@ -1,6 +1,7 @@
 """`paste` and `replace`: an object of another picture."""
 
-from vlmneg.negatives.image.base import ImageNegatives, number
+from vlmneg.arrays import number
+from vlmneg.negatives.image.base import ImageNegatives
 
 
 class paste(ImageNegatives):

@@ -1,6 +1,7 @@
 """`recolour`: an object in another colour."""
 
-from vlmneg.negatives.image.base import ImageNegatives, number
+from vlmneg.arrays import number
+from vlmneg.negatives.image.base import ImageNegatives
 
 COLOURS = ("black", "white", "grey", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown")
 

@@ -1,6 +1,7 @@
 """`remove`: an object gone."""
 
-from vlmneg.negatives.image.base import ImageNegatives, number
+from vlmneg.arrays import number
+from vlmneg.negatives.image.base import ImageNegatives
 
 
 class remove(ImageNegatives):

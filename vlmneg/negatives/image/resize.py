@@ -1,6 +1,7 @@
 """`resize`: an object larger or smaller."""
 
-from vlmneg.negatives.image.base import ImageNegatives, number
+from vlmneg.arrays import number
+from vlmneg.negatives.image.base import ImageNegatives
 
 SIZES = ("any", "bigger", "smaller")
 

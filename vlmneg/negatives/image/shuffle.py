@@ -1,6 +1,6 @@
 """Shuffles: parts of the picture in another order. They are ARO's probes; with other numbers they are negatives."""
 
-from vlmneg.negatives.base import _integer
+from vlmneg.arrays import integer
 from vlmneg.negatives.image.base import ImageNegatives
 
 MOST = 16
@@ -10,7 +10,7 @@ class _Shuffle(ImageNegatives):
     maker = "shuffle"
 
     def __init__(self, *, k, n, rules):
-        _integer(n, "n", 2, MOST + 1)
+        integer(n, "n", 2, MOST + 1)
         super().__init__({"n": n}, k=k, **({"min_area": 0, "max_area": 1, "min_change": 8} | rules))
 
 

@@ -1,6 +1,7 @@
 """`swap`: two objects exchange places."""
 
-from vlmneg.negatives.image.base import ImageNegatives, number
+from vlmneg.arrays import number
+from vlmneg.negatives.image.base import ImageNegatives
 
 
 class swap(ImageNegatives):
