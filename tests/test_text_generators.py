@@ -329,3 +329,10 @@ def test_edits_tell_all_that_changed(generator, shared):
                 assert caption_part == e.old
                 variant = variant[:e.new_start] + e.old + variant[e.new_start + len(e.new):]
             assert variant == caption
+
+
+@pytest.mark.parametrize("caption, never", [("A woman holds a cup", "carries"), ("a picture of a man", "painting")])
+def test_what_may_be_true_all_the_same_is_not_put_in(caption, never):
+    make = text.replace(k=16, concept=("action", "noun"))
+    made = {variant for seed in range(40) for variant in make([caption], seed=seed).text[0]}
+    assert len(made) > 12 and not any(never in variant for variant in made)
