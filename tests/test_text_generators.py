@@ -335,4 +335,4 @@ def test_edits_tell_all_that_changed(generator, shared):
 def test_what_may_be_true_all_the_same_is_not_put_in(caption, never):
     make = text.replace(k=16, concept=("action", "noun"))
     made = {variant for seed in range(40) for variant in make([caption], seed=seed).text[0]}
-    assert len(made) > 12 and not any(never in variant for variant in made)
+    assert len(made) > 5 and not any(never in variant for variant in made)
