@@ -14,7 +14,7 @@ typedef enum vn_reason {
     VN_VALID,
     VN_EMPTY,     /* nothing to edit, an empty key or a placeholder */
     VN_SAME,      /* says what the caption or another true caption of the image says */
-    VN_REPEAT,    /* says what an earlier slot of the row says */
+    VN_REPEAT,    /* says what an earlier slot of the row says, or a word twice in a row */
     VN_SYMMETRIC, /* every exchange leaves the meaning as it is */
     VN_ABSENT,    /* what was put in is mentioned by a true caption */
     VN_REASONS

@@ -257,7 +257,7 @@ def photographs(tmp_path):
     return tmp_path
 
 
-def test_pictures(photographs, capsys):
+def test_pictures(photographs, capsys, caplog):
     from PIL import Image
     here = photographs
     where = {"images": here / "pictures", "instances": here / "i.json", "progress": False}
@@ -283,6 +283,8 @@ def test_pictures(photographs, capsys):
     both = vn.negatives.image.paste() + vn.negatives.image.recolour(k=2)
     assert make(here / "c.json", both, **where).slots == 36
     command = ["negatives", str(here / "c.json"), "--recipe", "images"]
+    assert cli.main([*command, "--images", str(here / "pictures")]) == 0
+    assert "--instances FILE" in caplog.text and "0.0%" in capsys.readouterr().out
     assert cli.main([*command, "--out", str(here / "m.tar")]) == 1
     assert "--images DIR" in capsys.readouterr().err
     assert cli.main([*command, "--images", str(here / "pictures"), "--out", str(here / "m.jsonl")]) == 1

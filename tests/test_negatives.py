@@ -561,3 +561,14 @@ def test_memory_is_flat_over_a_million_captions():
         tracemalloc.stop()
     assert in_use[1][0] < in_use[0][0] + 2**20          # bytes of Python objects
     assert in_use[1][1] < in_use[0][1] + 2**14          # KiB of the process at its largest
+
+
+def test_no_word_is_put_behind_itself():
+    captions = ["a train is on the tracks near a train station", "a very very big dog and a small cat",
+                "two empty bottles and a bottle on a tennis court with a tennis player"]
+    g = text.swap(k=4) + text.replace(k=4)
+    for visit in range(60):
+        for i, row in enumerate(g(captions, visit=visit).text):
+            for made in row:
+                words = key(made).split()
+                assert [a for a, b in zip(words, words[1:], strict=False) if a == b] == ["very"] * (i == 1), made

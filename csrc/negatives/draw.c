@@ -51,6 +51,14 @@ among(vn_span text, const vn_span *list, int64_t count)
     return 0;
 }
 
+/* Whether a word now stands right behind itself: "a train train". */
+static int
+stutters(const vn_sentence *in, vn_span made)
+{
+    int doubled = vn_key_doubled(made);
+    return doubled > 0 && doubled > vn_key_doubled(in->text);
+}
+
 /* Whether what was drawn for slot (i,k) is a negative: the rules that need the rest of the row. */
 static vn_reason
 judge(const vn_text_job *job, const vn_sentence *in, vn_span made, int64_t i, int64_t k)
@@ -98,6 +106,8 @@ draw_from(const vn_text_job *job, const vn_text_slot *slot, const vn_sentence *i
             out.bytes = vn_text_apply(job->text + job->at[i] + k * room, room, job->place + at * VN_TEXT_PLACES,
                                       &job->places[at], in, made);
             reason = out.bytes < 0 ? VN_EMPTY : judge(job, in, out, i, k);
+            if (reason == VN_VALID && !made->raw && stutters(in, out))
+                reason = VN_REPEAT;
         }
         if ((made->variants > 0 && made->variants <= most) ||
             (reason != VN_SAME && reason != VN_REPEAT && reason != VN_ABSENT))

@@ -118,6 +118,34 @@ vn_key_equal(vn_span a, vn_span b)
     }
 }
 
+static int
+same_word(reader a, reader b, int bytes)
+{
+    while (bytes-- > 0)
+        if (next(&a) != next(&b))
+            return 0;
+    return 1;
+}
+
+int
+vn_key_doubled(vn_span a)
+{
+    reader r = read(a), word = r, before = r;
+    int count = 0, bytes = 0, earlier = -1;
+    for (;;) {
+        int c = next(&r);
+        if (c != ' ' && c != 0) {
+            bytes++;
+            continue;
+        }
+        count += bytes == earlier && same_word(before, word, bytes);
+        if (c == 0)
+            return count;
+        before = word, word = r;
+        earlier = bytes, bytes = 0;
+    }
+}
+
 /* 0 when a lacks the first two letters of the words, which is quickly seen */
 static int
 may_hold(vn_span a, const char *words)

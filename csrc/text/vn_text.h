@@ -51,6 +51,7 @@ int vn_text_step(const char *p, const char *end); /* bytes of any character */
 int vn_text_blank(const char *begin, const char *end); /* 1 when there is something and it is all blanks */
 int vn_key_empty(vn_span a);
 int vn_key_equal(vn_span a, vn_span b);
+int vn_key_doubled(vn_span a); /* how many words of the key stand right behind themselves */
 int vn_key_holds(vn_span a, const char *words); /* 1 when the key of a holds these words (a key) in a row */
 
 /* lexicon.c */

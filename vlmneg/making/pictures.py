@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html as escaping
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from vlmneg.progress import Progress
 
 CHUNK = 8           # pictures at once
 QUALITY = 95        # of JPEG
+log = logging.getLogger("vlmneg")
 
 
 def make_pictures(captions: str | Path, generator: Any, out: str | Path | None, *, images: str | Path | None,
@@ -33,6 +35,8 @@ def make_pictures(captions: str | Path, generator: Any, out: str | Path | None, 
         data = datasets.coco(captions, images, instances)
     else:
         data = datasets.table(captions, root=images)
+    if instances is None and not any(len(s.objects) for s in data):
+        log.warning("no objects are known, so edits of objects make nothing: give instances=FILE, or --instances FILE")
     settings = {"captions": digest(Path(captions)), "instances": digest(Path(instances)) if instances else None,
                 "negatives": repr(generator), "seed": seed, "visit": visit, "quality": QUALITY, "vlmneg": VERSION}
     work = Work(out, picture_writer(out, QUALITY), settings, overwrite, "pictures") if out else None

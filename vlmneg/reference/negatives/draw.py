@@ -44,6 +44,11 @@ def draw(captions, avoid, taken, rows, seed, slots, words, offsets, order, liste
     return [list(column) for column in zip(*made, strict=True)] if made else [[], [], [], []]
 
 
+def doubled(words):
+    """How many words stand right behind themselves."""
+    return sum(a == b for a, b in zip(words, words[1:], strict=False))
+
+
 def draw_row(s, taken, seed, row, lines, listed):
     """Texts, reasons, kinds and places of one caption; lines: of each slot, the generators in the order of trying."""
     true = [key(c) for c in [s.text, *s.truth]]
@@ -59,6 +64,8 @@ def draw_row(s, taken, seed, row, lines, listed):
                     text, places = apply(s, edits, listed[line][0] in RAW)
                     says = key(text) if text is not None else []
                     reason = EMPTY if not says else SAME if says in true else REPEAT if says in seen else VALID
+                    if reason == VALID and listed[line][0] not in RAW and doubled(says) > doubled(true[0]):
+                        reason = REPEAT
                 if 0 < variants <= max(used, 1) or reason not in (SAME, REPEAT, ABSENT):
                     break
             if reason == VALID:
