@@ -16,6 +16,8 @@ from chat_server import completion, serve
 from vlmneg.negatives.cache import DiskCache
 from vlmneg.negatives.chat import ChatClient, ChatError, read_json
 
+pytest.importorskip("httpx", reason="httpx is not installed: no server can be asked")
+
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
 
 

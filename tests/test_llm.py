@@ -16,6 +16,8 @@ from vlmneg.negatives.chat import ChatError
 from vlmneg.negatives.text.llm import like
 from vlmneg.negatives.text.prompts import KINDS
 
+pytest.importorskip("httpx", reason="httpx is not installed: no server can be asked")
+
 CAPTIONS = ["A black dog next to a white cat.", "two red cups on a table", "a man riding a horse"]
 
 
