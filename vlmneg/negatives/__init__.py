@@ -2,10 +2,12 @@
 
 from vlmneg.negatives import embed, image, taggers, text
 from vlmneg.negatives.annotations import Annotations, annotate
-from vlmneg.negatives.base import Edit, Negatives, Result, mix
-from vlmneg.negatives.image.base import ImageNegatives, ImageResult
+from vlmneg.negatives.base import Negatives, mix
+from vlmneg.negatives.image.base import ImageNegatives
+from vlmneg.negatives.image.result import ImageResult
 from vlmneg.negatives.recipe import recipe, recipes
 from vlmneg.negatives.registry import find, get, names, register
+from vlmneg.negatives.result import Edit, Result
 from vlmneg.negatives.rules import key
 
 __all__ = [

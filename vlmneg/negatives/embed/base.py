@@ -9,7 +9,8 @@ import numpy as np
 
 from vlmneg import _core
 from vlmneg.arrays import floats, integer, mask, numbers, row_numbers
-from vlmneg.negatives.base import Negatives, Result
+from vlmneg.negatives.base import Negatives
+from vlmneg.negatives.result import Result
 
 MAX_MADE = 64  # VN_MAX_MADE of csrc/vn_embed.h
 SIDES = ("image", "text")

@@ -1,7 +1,7 @@
 """Image negatives: pictures that a caption of the source no longer describes, made by edits that need no model."""
 
 from vlmneg.negatives.image.background import background
-from vlmneg.negatives.image.base import ImageNegatives, ImageResult, Quadruple
+from vlmneg.negatives.image.base import ImageNegatives
 from vlmneg.negatives.image.blur import blur
 from vlmneg.negatives.image.duplicate import duplicate
 from vlmneg.negatives.image.exchange_colours import exchange_colours
@@ -12,6 +12,7 @@ from vlmneg.negatives.image.paste import paste, replace
 from vlmneg.negatives.image.recolour import recolour
 from vlmneg.negatives.image.remove import remove
 from vlmneg.negatives.image.resize import resize
+from vlmneg.negatives.image.result import ImageResult, Quadruple
 from vlmneg.negatives.image.shuffle import shuffle_columns, shuffle_patches, shuffle_rows
 from vlmneg.negatives.image.swap import swap
 
