@@ -572,3 +572,11 @@ def test_no_word_is_put_behind_itself():
             for made in row:
                 words = key(made).split()
                 assert [a for a, b in zip(words, words[1:], strict=False) if a == b] == ["very"] * (i == 1), made
+
+
+@pytest.mark.parametrize("caption, becomes", [
+    ("a man walks up the hill", "a man walks down the hill"), ("a close up of a cat", None),
+    ("boats lined up on the shore", None)])
+def test_up_is_a_place_before_one_only(caption, becomes):
+    made = [text.replace(k=1, concept="relation")([caption], visit=v).text[0][0] for v in range(30)]
+    assert becomes in made if becomes else not [m for m in made if "down" in m.split()]

@@ -44,6 +44,8 @@ means_place(const vn_sentence *in, const vn_match *m, int group, const vn_near *
     case VN_TO_BY_GROUP:
     case VN_TO_FOR_GROUP: return a->kind == 'P' && !(a->left == 'V' && a->left_form == VN_PAST);
     }
+    if (group == VN_TO_DOWN_GROUP || group == VN_TO_UP_GROUP) /* up a hill, not a close up */
+        return a->kind == 'P' && a->right == 'D';
     return m->last > m->first || a->kind == 'P';
 }
 

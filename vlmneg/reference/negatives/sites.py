@@ -97,6 +97,8 @@ def means_place(s, a, group):
         "UPPER": lambda: a.kind == "A",
         "ABOVE": lambda: a.kind == "P" and a.right != "M" and not s.reads(a.first - 1, b"all"),
         "FRONT": lambda: not s.reads(a.first - 1, b"from"),
+        "TO_UP": lambda: a.kind == "P" and a.right == "D",
+        "TO_DOWN": lambda: a.kind == "P" and a.right == "D",
     }.get(group, lambda: a.last > a.first or a.kind == "P")()
 
 
