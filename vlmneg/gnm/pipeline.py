@@ -121,7 +121,7 @@ class _Run:
         self.out, self.plugins, self.s, self.parse = out, plugins, settings, parse
         self.source, self.seed, self.progress = source, seed, progress
         self.id = {name: identity(plugin) for name, plugin in plugins.items()}
-        self.stages: dict[str, Stage] = {}
+        self.stages = {}
         self.picture = functools.lru_cache(maxsize=4)(open_photo)
 
     def stage(self, name, *uses):
