@@ -120,8 +120,10 @@ def test_ce_clip_layouts(tmp_path):
                                               "verb_aug_caption", "image_id", "valid_caption"]
         assert [record[k] != "###" for k in list(record)[1:5]] == record["valid_caption"][1:]
         assert record["valid_caption"][0] == 1 and ast.literal_eval(cell["valid_caption"]) == record["valid_caption"]
-    five = make(path, generator + text.swap(k=1), tmp_path / "five.npy", layout="ce_clip", progress=False)
+    five = make(path, text.swap(k=2) + text.replace(k=3), tmp_path / "five.npy", layout="ce_clip", progress=False)
     assert "adj_swap_aug_caption" in np.load(five.files[0], allow_pickle=True)[0]
+    with pytest.raises(ValueError, match="relation, adj, noun, verb, the first exchanges"):
+        make(path, "default", tmp_path / "n4.npy", layout="ce_clip", progress=False)
     for layout, out, sentence in (("ce_clip", "n3.tsv", "4 negatives"), ("negclip", "n.jsonl", "written to"),
                                   ("other", "n.tsv", "layout must be"), ("vlmneg", "n.xml", "written to")):
         with pytest.raises(ValueError, match=sentence):

@@ -2,7 +2,7 @@
  *   L_i = log(1 + sum_k exp(s (x_i.x-_ik - 1))),  x images or captions
  * The positive is the row itself: cosine 1, a constant. With image negatives made by shift this is AHNPL's image term
  * as it is meant. The mean is over samples that have a negative. arXiv:2505.15576. */
-#include "../vn_term.h"
+#include "vn_softmax.h"
 
 static const vn_param params[] = {
     {"modality", "image|text", 0, 0, 1, "images against negative images, or captions against negative captions"},
@@ -17,24 +17,8 @@ static const vn_reading reads[] = {
     VN_END_READS,
 };
 
-VN_HD static inline float
-stat(vn_cell x, const vn_term_args *a)
-{
-    return a->scale * x.c;
-}
-
-VN_HD static inline vn_dcell
-grad(vn_cell x, const vn_term_args *a)
-{
-    vn_dcell d;
-    float row = vn_log_share(x.z, x.row);
-    d.dc = a->scale * (vn_expf(row) - (x.kind == VN_PAIR ? 1.0f : 0.0f));
-    d.loss = x.kind == VN_PAIR ? -row : 0.0f;
-    return d;
-}
-
 #define VN_TERM      intra
 #define VN_TERM_DOC  "softmax over a row itself and its own negatives of its modality"
-#define VN_TERM_STAT stat
-#define VN_TERM_GRAD grad
+#define VN_TERM_STAT vn_softmax_stat
+#define VN_TERM_GRAD vn_softmax_grad
 #include "../vn_term_body.h"

@@ -1,7 +1,7 @@
 /* own: softmax over a sample's true counterpart and its own negatives.
  *   L_i = log(1 + sum_k exp(s (c_ik - c_ii))),  c_ik = v_i.t-_ik, or t_i.v-_ik with anchor="text"
  * The mean is over samples that have a negative. arXiv:2211.11733 (TSVLC). */
-#include "../vn_term.h"
+#include "vn_softmax.h"
 
 static const vn_param params[] = {
     {"anchor", "image|text", 0, 0, 1, "who chooses: the image among captions, or the caption among images"},
@@ -16,24 +16,8 @@ static const vn_reading reads[] = {
     VN_END_READS,
 };
 
-VN_HD static inline float
-stat(vn_cell x, const vn_term_args *a)
-{
-    return a->scale * x.c;
-}
-
-VN_HD static inline vn_dcell
-grad(vn_cell x, const vn_term_args *a)
-{
-    vn_dcell d;
-    float row = vn_log_share(x.z, x.row);
-    d.dc = a->scale * (vn_expf(row) - (x.kind == VN_PAIR ? 1.0f : 0.0f));
-    d.loss = x.kind == VN_PAIR ? -row : 0.0f;
-    return d;
-}
-
 #define VN_TERM      own
 #define VN_TERM_DOC  "softmax over a sample's true counterpart and its own negatives"
-#define VN_TERM_STAT stat
-#define VN_TERM_GRAD grad
+#define VN_TERM_STAT vn_softmax_stat
+#define VN_TERM_GRAD vn_softmax_grad
 #include "../vn_term_body.h"

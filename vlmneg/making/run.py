@@ -94,7 +94,7 @@ def make(captions: str | Path, recipe: Any, out: str | Path | None = None, *, la
     settings = {"captions": digest(source.path), "negatives": repr(generator), "seed": seed, "visit": visit,
                 "layout": layout, "vlmneg": VERSION,
                 "tagger": "lexicon" if annotations is None else f"{annotations.tagger} {annotations.version}"}
-    work = Work(out, writer(out, layout, generator.k, Path(images) if images else None), settings,
+    work = Work(out, writer(out, layout, generator.kinds, Path(images) if images else None), settings,
                 overwrite) if out else None
     summary = work.summary if work else Summary()
     done = work.rows if work else 0

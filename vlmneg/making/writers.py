@@ -23,6 +23,7 @@ SHARD = 10_000          # captions in a tar
 PICTURE_SHARD = 200     # pictures in a tar
 CE_CLIP_SHARD = 50_000  # records in a .npy of CE-CLIP
 SLOTS = {4: ("relation", "adj", "noun", "verb"), 5: ("relation", "adj_swap", "adj", "noun", "verb")}
+EXCHANGES = ("swap", "exchange")
 LAYOUTS = ("vlmneg", "negclip", "ce_clip")
 
 
@@ -88,7 +89,7 @@ class Shards:
         return [self.shard(i) for i in range(self.number)]
 
 
-def writer(path: str | Path, layout: str, k: int, images: Path | None = None) -> Lines | Shards:
+def writer(path: str | Path, layout: str, kinds: Sequence[str], images: Path | None = None) -> Lines | Shards:
     """What writes a file of this name.
 
     Parameters
@@ -97,8 +98,8 @@ def writer(path: str | Path, layout: str, k: int, images: Path | None = None) ->
         .jsonl, .tsv, .tar or .npy.
     layout : str
         "vlmneg", "negclip" or "ce_clip".
-    k : int
-        Slots a caption.
+    kinds : sequence of str
+        Name of the generator of each slot.
     images : Path, optional
         Folder of the pictures that tars carry along.
 
@@ -111,13 +112,16 @@ def writer(path: str | Path, layout: str, k: int, images: Path | None = None) ->
     ValueError
         There is no such form, or the layout doesn't fit it.
     """
-    path = Path(path)
+    path, k = Path(path), len(kinds)
     kind = path.suffix.lower()
     if layout not in LAYOUTS:
         raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
     if layout == "ce_clip" and k not in SLOTS:
         raise ValueError(f"CE-CLIP's layout has 4 negatives a caption and AHNPL's 5, the recipe makes {k}; "
                          "take the recipe ce_clip or ahnpl")
+    if layout == "ce_clip" and any((name in EXCHANGES) != (slot < k - 3) for slot, name in enumerate(kinds)):
+        raise ValueError(f"CE-CLIP's layout has the slots {', '.join(SLOTS[k])}, the first exchanges and the last "
+                         f"three replacements, the recipe makes {', '.join(kinds)}; take the recipe ce_clip or ahnpl")
     forms = {"vlmneg": (".jsonl", ".tsv", ".tar"), "negclip": (".tsv",), "ce_clip": (".tsv", ".npy")}[layout]
     if kind not in forms:
         raise ValueError(f"the layout {layout} is written to {' or '.join(forms)}, got {path.name}")
