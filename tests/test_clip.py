@@ -72,7 +72,7 @@ def test_twin(config, level, images, captions):
         assert np.abs(got[0] - image).max() < 1e-6 and np.abs(got[1] - text).max() < 1e-6
         rng = np.random.default_rng(1)
         dimage, dtext = (rng.standard_normal(u.shape).astype(np.float32) for u in (image, text))
-        model._core.backward(dimage, dtext)
+        model._core.backward(dimage, dtext, 0)
         want = back_image(dimage.astype(float)) | back_text(dtext.astype(float))
         for name, gradient in model.gradients().items():
             if name != "logit_scale":
@@ -376,7 +376,7 @@ def test_wrong_arguments(config):
     with pytest.raises(ValueError, match="offsets"):
         model.encode_text((np.array([config.start, config.end]), np.array([0, 3])))
     with pytest.raises(RuntimeError, match="keep=1"):
-        model._core.backward(np.zeros((2, config.embed), np.float32), None)
+        model._core.backward(np.zeros((2, config.embed), np.float32), None, 0)
     model.state_dict()["visual.proj"][0, 0] = np.nan
     with pytest.raises(ValueError, match="visual.proj"):
         model.encode_image(x)

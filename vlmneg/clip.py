@@ -366,7 +366,7 @@ class Clip:
             dtext = r.dtext
             if r.dneg_text is not None and len(slots):
                 dtext = np.concatenate([dtext, r.dneg_text.reshape(-1, e)[slots]])
-            self._core.backward(r.dimage, dtext)
+            self._core.backward(r.dimage, dtext, 0)
             self.gradients()["logit_scale"][...] = r.dlog_scale
         return LossResult(r.loss, r.terms, r.accuracy, int(offsets[-1]))
 

@@ -160,7 +160,7 @@ static PyMethodDef methods[] = {
     {"start", (PyCFunction)model_start, METH_O, "start(seed): CLIP's initialisation"},
     {"reserve", FAST(model_reserve), METH_FASTCALL, "reserve(images, captions, tokens, keep) -> bytes"},
     {"encode", FAST(vnpy_model_encode), METH_FASTCALL, "encode(x, ids, offsets, keep, normalize) -> (image, text)"},
-    {"backward", FAST(vnpy_model_backward), METH_FASTCALL, "backward(dimage, dtext)"},
+    {"backward", FAST(vnpy_model_backward), METH_FASTCALL, "backward(dimage, dtext, add)"},
     {NULL, NULL, 0, NULL},
 };
 

@@ -118,7 +118,10 @@ backward(vnpy_model *self, PyObject *const *args)
 {
     vnpy_axes axes = {{0}, {0}};
     const float *dimage = NULL, *dtext = NULL;
+    int64_t add;
     vn_error error;
+    if (vnpy_int64(args[2], "add", 0, 1, &add) < 0)
+        return NULL;
     if (self->images < 0) {
         PyErr_SetString(PyExc_RuntimeError, "backward needs a batch that was encoded with keep=1");
         return NULL;
@@ -136,7 +139,8 @@ backward(vnpy_model *self, PyObject *const *args)
     vn_workspace *w = &self->work[1];
     Py_BEGIN_ALLOW_THREADS
     w->ctx.be = vnpy_backend();
-    status = w->ctx.be->rows_zero(&w->ctx, (float *)self->model.gradients.base, self->model.floats);
+    if (!add)
+        status = w->ctx.be->rows_zero(&w->ctx, (float *)self->model.gradients.base, self->model.floats);
     if (status == VN_OK && dimage != NULL && self->images > 0)
         status = vn_image_backward(w, &self->model, dimage);
     if (status == VN_OK && dtext != NULL && self->captions > 0)
@@ -147,11 +151,11 @@ backward(vnpy_model *self, PyObject *const *args)
     Py_RETURN_NONE;
 }
 
-/* backward(dimage or None, dtext or None): gradients of the kept batch replace those of the model */
+/* backward(dimage or None, dtext or None, add): gradients of the kept batch replace the model's, or add to them */
 PyObject *
 vnpy_model_backward(vnpy_model *self, PyObject *const *args, Py_ssize_t n)
 {
-    if (vnpy_count("backward", n, 2) < 0)
+    if (vnpy_count("backward", n, 3) < 0)
         return NULL;
     vnpy_model_acquire(self);
     PyObject *result = backward(self, args);
