@@ -1,20 +1,27 @@
 """Twin of csrc/losses and csrc/tiles: objectives in float64, with gradients, every matrix written out.
 
 A term is a function of `Rows` and its parameters that returns (loss, cells, dlog_scale, dbias). cells has dL/dcosine by
-(row set, col set): (B n, B m) between all rows of two sets, or (B, m) inside each sample of its one row with its m; with
-a third entry "left" the gradient stops at the columns. The key "score" has dL/dscore, (B, 1 + K).
+(row set, col set): (B n, B m) between all rows of two sets, or (B, m) inside each sample of its one row with its m.
+With a third entry "left" the gradient stops at the columns. The key "score" has dL/dscore, (B, 1 + K).
 """
 
 import numpy as np
 
+from vlmneg.reference.losses.column import column
+from vlmneg.reference.losses.distil import distil
+from vlmneg.reference.losses.hinge import hinge
 from vlmneg.reference.losses.intra import intra
 from vlmneg.reference.losses.itc import itc
+from vlmneg.reference.losses.mil import mil
+from vlmneg.reference.losses.mirror import mirror
 from vlmneg.reference.losses.own import own
 from vlmneg.reference.losses.rows import FROZEN, SETS, Rows, make_rows, true_captions
+from vlmneg.reference.losses.sigmoid import sigmoid
+from vlmneg.reference.losses.uniform import uniform
 
 __all__ = ["SETS", "TERMS", "Rows", "objective", "pull", "true_captions"]
 
-TERMS = {"itc": itc, "own": own, "intra": intra}
+TERMS = {f.__name__: f for f in (itc, own, intra, sigmoid, mil, hinge, distil, uniform, mirror, column)}
 
 
 def pull(rows, cells, weight, grads):
