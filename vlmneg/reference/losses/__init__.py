@@ -7,21 +7,27 @@ With a third entry "left" the gradient stops at the columns. The key "score" has
 
 import numpy as np
 
+from vlmneg.reference.losses.align import align
 from vlmneg.reference.losses.column import column
 from vlmneg.reference.losses.distil import distil
+from vlmneg.reference.losses.focal import focal
 from vlmneg.reference.losses.hinge import hinge
 from vlmneg.reference.losses.intra import intra
 from vlmneg.reference.losses.itc import itc
 from vlmneg.reference.losses.mil import mil
 from vlmneg.reference.losses.mirror import mirror
 from vlmneg.reference.losses.own import own
+from vlmneg.reference.losses.pos import pos
+from vlmneg.reference.losses.rank import rank
 from vlmneg.reference.losses.rows import FROZEN, SETS, Rows, make_rows, true_captions
 from vlmneg.reference.losses.sigmoid import sigmoid
+from vlmneg.reference.losses.triplet import triplet
 from vlmneg.reference.losses.uniform import uniform
 
 __all__ = ["SETS", "TERMS", "Rows", "objective", "pull", "true_captions"]
 
-TERMS = {f.__name__: f for f in (itc, own, intra, sigmoid, mil, hinge, distil, uniform, mirror, column)}
+TERMS = {f.__name__: f for f in (itc, own, intra, sigmoid, mil, hinge, distil, uniform, mirror, column, focal, rank, pos,
+                                 align, triplet)}
 
 
 def pull(rows, cells, weight, grads):

@@ -5,42 +5,68 @@ import numpy as np
 from vlmneg.reference.losses.rows import log_softmax
 
 
-def choose(scale, positive, cosines, live, weight):
-    """Softmax over one positive cosine and a sample's own negatives; the mean is over samples with weight.
+def log_shares(z, live, zeros):
+    """Logarithms of the shares in each sample's softmax over live cells and zeros[i] further cells of value 0.
 
     Parameters
     ----------
-    scale : float
-    positive : ndarray of shape (B,)
-        Cosines with what is right.
-    cosines : ndarray of shape (B, n)
-    live : ndarray of shape (B, n), bool
-    weight : ndarray of shape (B,), bool
-        Samples that have a negative.
+    z, live : ndarray of shape (B, n)
+    zeros : ndarray of shape (B,)
 
     Returns
     -------
-    loss, dpositive (B, 1), dcosines (B, n), dlog_scale
+    ndarray of shape (B, n)
     """
+    most = int(zeros.max(initial=0))
+    void = np.arange(most) < zeros[:, None]
+    wide = np.concatenate([z, np.zeros(void.shape, z.dtype)], 1)
+    return log_softmax(wide, np.concatenate([live, void], 1), 1)[:, : z.shape[1]]
+
+
+def missing(rows, name, invalid):
+    """How many given slots of each sample hold nothing, if those are candidates of value 0."""
+    return (rows.valid(name, "off") & ~rows.valid(name)).sum(1) * (invalid == "zero")
+
+
+def chosen(z, positive, live, zeros):
+    """-log of what the positive cells have of each sample's softmax.
+
+    Parameters
+    ----------
+    z, positive, live : ndarray of shape (B, n)
+        Values; whether a cell is right; whether it takes part.
+    zeros : ndarray of shape (B,)
+
+    Returns
+    -------
+    loss (B,), dz (B, n)
+    """
+    log, right = log_shares(z, live, zeros), log_softmax(z, live & positive, 1)
+    pick = (live & positive).argmax(1)[:, None]
+    loss = [np.take_along_axis(np.where(live & positive, x, 0), pick, 1)[:, 0] for x in (right, log)]
+    return loss[0] - loss[1], np.exp(log) - np.exp(right)
+
+
+def mean(weight, loss, *gradients):
+    """Mean of the losses (B,) over samples with weight (B,), and its gradients (B, n)."""
     n = max(int(weight.sum()), 1)
-    z = scale * np.concatenate([positive[:, None], cosines], 1)
-    log = log_softmax(z, np.concatenate([np.ones((len(z), 1), bool), live], 1), 1)
-    p = np.exp(log)
-    p[:, 0] -= 1
-    p *= weight[:, None] / z.dtype.type(n)
-    return -(log[:, 0] * weight).sum() / n, scale * p[:, :1], scale * p[:, 1:], float((p * z).sum())
+    return float(loss[weight].sum()) / n, *(np.where(weight[:, None], g, 0) / loss.dtype.type(n) for g in gradients)
 
 
-def own(rows, *, anchor="image", duplicates="mask", validity="mask"):
-    """(1+K)-way choice of an image among its captions, or of a caption among its images.
+def own(rows, *, anchor="image", positive="pair", scale=0.0, invalid="drop", duplicates="mask", validity="mask"):
+    """(1+K)-way choice of an image among its captions, or of a caption among its images; or of a bag of true ones.
 
     References
     ----------
-    arXiv:2211.11733.
+    arXiv:2211.11733, arXiv:2305.19595.
     """
     other = {"image": "text", "text": "image"}[anchor]
-    negatives = f"neg_{other}"
-    loss, dp, dc, dlog = choose(rows.scale, rows.own(anchor, other)[:, 0], rows.own(anchor, negatives),
-                                rows.own_live(anchor, negatives, duplicates, validity),
-                                rows.valid(negatives, validity).any(1))
-    return loss, {(anchor, other): dp, (anchor, negatives): dc}, dlog, 0.0
+    right, wrong, s = other if positive == "pair" else f"pos_{other}", f"neg_{other}", scale or rows.scale
+    c = np.concatenate([rows.own(anchor, right), rows.own(anchor, wrong)], 1)
+    n = rows.per(right)
+    held = rows.valid(right, validity)
+    live = np.concatenate([held, rows.own_live(anchor, wrong, duplicates, validity)], 1)
+    weight = rows.valid(wrong, validity).any(1) & held.any(1)
+    loss, g = chosen(s * c, np.arange(c.shape[1])[None] < n, live, missing(rows, wrong, invalid))
+    loss, g = mean(weight, loss, s * g)
+    return loss, {(anchor, right): g[:, :n], (anchor, wrong): g[:, n:]}, 0.0 if scale else float((g * c).sum()), 0.0

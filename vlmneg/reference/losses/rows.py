@@ -39,9 +39,8 @@ def log_softmax(z, live, axis):
     z = np.where(live, z, -np.inf)
     top = z.max(axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0)
-    with np.errstate(divide="ignore"):
-        total = np.log(np.exp(z - top).sum(axis, keepdims=True))
-    return np.where(live, z - top - total, -np.inf)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(live, z - top - np.log(np.exp(z - top).sum(axis, keepdims=True)), -np.inf)
 
 
 class Rows:
