@@ -26,8 +26,8 @@ from vlmneg.reference.losses.uniform import uniform
 
 __all__ = ["SETS", "TERMS", "Rows", "objective", "pull", "true_captions"]
 
-TERMS = {f.__name__: f for f in (itc, own, intra, sigmoid, mil, hinge, distil, uniform, mirror, column, focal, rank, pos,
-                                 align, triplet)}
+TERMS = {f.__name__: f for f in (itc, own, intra, sigmoid, mil, hinge, distil, uniform, mirror, column, focal, rank,
+                                 pos, align, triplet)}
 
 
 def pull(rows, cells, weight, grads):
@@ -82,7 +82,7 @@ def objective(terms, *, image, text, neg_text=None, valid=None, neg_image=None, 
     given = {name: given[name][live] for name in SETS}
     masks = {name: np.ones(x.shape[:2], bool) if masks.get(name) is None else masks[name][live]
              for name, x in given.items()}
-    if all(params.get("validity") != "off" for _, _, params in terms):  # then what is not valid may hold anything
+    if all(name != "column" and params.get("validity") != "off" for name, _, params in terms):  # else all is read
         given = {name: np.where(masks[name][..., None], x, 0.0) for name, x in given.items()}
     group, text_key, neg_key = (None if key is None else np.asarray(key)[live] for key in (
         np.arange(total) if group is None else group, text_key, neg_key))
