@@ -65,7 +65,7 @@ def model(kept=False):
     made = _core.Model(SIZES)
     made.start(0)
     if kept:
-        made.encode(f32(2, 3, 8, 8), i32(1, 2, 3, 4, 5), i32(0, 2, 5), 1, 1)
+        made.encode(f32(2, 3, 8, 8), i32(1, 2, 3, 4, 5), i32(0, 2, 5), 1, 1, 1)
     return made
 
 
@@ -96,9 +96,9 @@ def calls():
         "Model.gradients": tuple,
         "Model.tensors": tuple,
         "Model.start": lambda: (7,),
-        "Model.reserve": lambda: (3, 4, 20, 0),
-        "Model.encode": lambda: (f32(2, 3, 8, 8), i32(1, 2, 3, 4, 5), i32(0, 2, 5), 0, 1),
-        "Model.backward": lambda: (f32(2, 5), f32(2, 5), 1),
+        "Model.reserve": lambda: (3, 4, 20, 0, 1),
+        "Model.encode": lambda: (f32(2, 3, 8, 8), i32(1, 2, 3, 4, 5), i32(0, 2, 5), 0, 1, 1),
+        "Model.backward": lambda: (f32(2, 5), f32(2, 5), 0, f32(2, 4, 5), f32(5, 5)),
         "square_sum": lambda: (f32(9),),
         "adamw": lambda: (f32(9), f32(9), abs(f32(9)), f32(9), np.array([[0, 4, 1], [4, 5, 0]], np.int64), 1e-3, 0.9,
                           0.98, 1e-6, 0.1, 1.0, 1),

@@ -62,17 +62,17 @@ def test_twin(config, level, images, captions):
         x, ids = batch(config, images, captions)
         flat, offsets = model.pack(ids)
         state = {n: w.astype(float) for n, w in model.state_dict().items()}
-        image, back_image = twin.encode_image(
+        image, _, back_image = twin.encode_image(
             state, x.astype(float), heads=config.image_heads, act=config.image_activation
         )
-        text, back_text = twin.encode_text(
+        text, _, back_text = twin.encode_text(
             state, lists(ids, config), heads=config.text_heads, act=config.text_activation
         )
-        got = model._core.encode(x, flat, offsets, 1, 1)
+        got = model._core.encode(x, flat, offsets, 1, 1, 0)
         assert np.abs(got[0] - image).max() < 1e-6 and np.abs(got[1] - text).max() < 1e-6
         rng = np.random.default_rng(1)
         dimage, dtext = (rng.standard_normal(u.shape).astype(np.float32) for u in (image, text))
-        model._core.backward(dimage, dtext, 0)
+        model._core.backward(dimage, dtext, 0, None, None)
         want = back_image(dimage.astype(float)) | back_text(dtext.astype(float))
         for name, gradient in model.gradients().items():
             if name != "logit_scale":
@@ -90,7 +90,7 @@ def test_twin_gradients_by_differences():
     text = dict(heads=config.text_heads, act="quick_gelu")
     images, texts = (twin.encode_image, x.astype(float), image), (twin.encode_text, lists(ids, config), text)
     for encode, data, options in (images, texts):
-        unit, backward = encode(state, data, **options)
+        unit, _, backward = encode(state, data, **options)
         d = rng.standard_normal(unit.shape)
         for name, gradient in backward(d).items():
             at = tuple(rng.integers(0, s) for s in gradient.shape)
@@ -376,7 +376,7 @@ def test_wrong_arguments(config):
     with pytest.raises(ValueError, match="offsets"):
         model.encode_text((np.array([config.start, config.end]), np.array([0, 3])))
     with pytest.raises(RuntimeError, match="keep=1"):
-        model._core.backward(np.zeros((2, config.embed), np.float32), None, 0)
+        model._core.backward(np.zeros((2, config.embed), np.float32), None, 0, None, None)
     model.state_dict()["visual.proj"][0, 0] = np.nan
     with pytest.raises(ValueError, match="visual.proj"):
         model.encode_image(x)

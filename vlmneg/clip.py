@@ -222,7 +222,7 @@ class Clip:
         """
         x = self._pixels(x)
         step, unit = _IMAGES_AT_ONCE, int(bool(normalize))
-        parts = [self._core.encode(x[i : i + step], None, None, 0, unit)[0] for i in range(0, len(x), step)]
+        parts = [self._core.encode(x[i : i + step], None, None, 0, unit, 0)[0] for i in range(0, len(x), step)]
         return self._finite(np.concatenate(parts), "image")
 
     def encode_text(self, text: Captions, normalize: bool = False) -> np.ndarray:
@@ -251,7 +251,7 @@ class Clip:
             last = int(np.searchsorted(offsets, offsets[first] + _TOKENS_AT_ONCE, "right")) - 1
             last = min(max(last, first + 1), len(offsets) - 1)
             part = ids[offsets[first] : offsets[last]], offsets[first : last + 1] - offsets[first]
-            parts.append(self._core.encode(None, *part, 0, int(bool(normalize)))[1])
+            parts.append(self._core.encode(None, *part, 0, int(bool(normalize)), 0)[1])
             first = last
         return self._finite(np.concatenate(parts), "text")
 
@@ -339,7 +339,7 @@ class Clip:
         if len(slots):
             more, ends = self.pack(neg)
             ids, offsets = np.concatenate([ids, more]), np.concatenate([offsets, ends[1:] + offsets[-1]])
-        image, text = self._core.encode(x, ids, offsets, 1 if backward else 0, 1)
+        image, text, _, _ = self._core.encode(x, ids, offsets, 1 if backward else 0, 1, 0)
         self._finite(image, "image")
         self._finite(text, "text")
         b, k, e = len(x), valid.shape[1], self._config.embed
@@ -366,7 +366,7 @@ class Clip:
             dtext = r.dtext
             if r.dneg_text is not None and len(slots):
                 dtext = np.concatenate([dtext, r.dneg_text.reshape(-1, e)[slots]])
-            self._core.backward(r.dimage, dtext, 0)
+            self._core.backward(r.dimage, dtext, 0, None, None)
             self.gradients()["logit_scale"][...] = r.dlog_scale
         return LossResult(r.loss, r.terms, r.accuracy, int(offsets[-1]))
 
@@ -385,7 +385,8 @@ class Clip:
             Bytes reserved; pages that no batch touches cost nothing.
         """
         self._core.gradients()
-        return self._core.reserve(images, captions, captions * self._config.context if tokens is None else tokens, 1)
+        room = captions * self._config.context if tokens is None else tokens
+        return self._core.reserve(images, captions, room, 1, 0)
 
     # ---- files ----
 

@@ -2,8 +2,8 @@
  *   z = x + attention(LN1 x);  x' = z + act(LN2 z Wf^T) Wp^T
  * Forward is a list of calls, backward the same list reversed. Kept per row: LayerNorm statistics, qkv, heads, lse,
  * z, the hidden layer before its activation, x'. Computed again: normalised rows, the activated hidden layer and the
- * attention probabilities. Only the pooled row leaves the last block, so it computes k and v for all rows and the
- * rest for one: exact, and all rows still receive gradient through k and v. */
+ * attention probabilities. Where only the pooled row is wanted of the last block, it computes k and v for all rows
+ * and the rest for one: exact, and all rows still receive gradient through k and v. A full batch asks for all rows. */
 #include "vn_clip.h"
 
 static int64_t
@@ -12,20 +12,13 @@ slot(const vn_tower_work *t, int64_t layer)
     return t->keep ? layer : 0;
 }
 
-static float *
-stream(const vn_tower_work *t, int64_t layer)
-{
-    return t->stream[t->keep ? layer : layer & 1];
-}
-
 static void
-bind_kept(vn_block_kept *k, vn_arena *a, const vn_tower_config *c, int64_t N, int64_t R, int last)
+bind_kept(vn_block_kept *k, vn_arena *a, const vn_tower_config *c, int64_t N, int64_t R, int pooled)
 {
-    int64_t C = c->width, rows = last ? R : N;
+    int64_t C = c->width, rows = pooled ? R : N;
     k->mean_1 = vn_arena_floats(a, N);
     k->rstd_1 = vn_arena_floats(a, N);
-    k->qkv = vn_arena_floats(a, N * (last ? 2 : 3) * C);
-    k->q = last ? vn_arena_floats(a, R * C) : NULL;
+    k->qkv = vn_arena_floats(a, N * (pooled ? 2 : 3) * C);
     k->heads = vn_arena_floats(a, rows * C);
     k->lse = vn_arena_floats(a, rows * c->heads);
     k->middle = vn_arena_floats(a, rows * C);
@@ -35,19 +28,19 @@ bind_kept(vn_block_kept *k, vn_arena *a, const vn_tower_config *c, int64_t N, in
 }
 
 void
-vn_tower_bind(vn_tower_work *t, vn_arena *a, const vn_tower_config *c, int64_t embed, int64_t N, int64_t R, int keep)
+vn_tower_bind(vn_tower_work *t, vn_arena *a, const vn_tower_config *c, int64_t embed, int64_t N, int64_t R, int keep,
+              int full)
 {
-    int64_t C = c->width;
+    int64_t C = c->width, last = keep ? c->layers - 1 : 0;
     t->keep = keep;
-    for (int64_t l = 0; l < (keep ? c->layers : 1); l++)
-        bind_kept(&t->kept[l], a, c, N, R, keep && l == c->layers - 1);
-    if (!keep) /* the pooled block shares the one slot, whose arrays are large enough */
-        t->kept[0].q = vn_arena_floats(a, R * C);
-    for (int64_t l = 0; l < (keep ? c->layers : 2); l++)
+    for (int64_t l = 0; l <= last; l++)
+        bind_kept(&t->kept[l], a, c, N, R, keep && !full && l == last);
+    t->kept[last].q = vn_arena_floats(a, R * C); /* a pooled block fits into the arrays of a full one, but for this */
+    for (int64_t l = 0; l < (keep ? c->layers + full : 2); l++)
         t->stream[l] = vn_arena_floats(a, N * C);
     t->pooled = vn_arena_floats(a, R * C);
-    t->pooled_mean = vn_arena_floats(a, R);
-    t->pooled_rstd = vn_arena_floats(a, R);
+    t->pooled_mean = vn_arena_floats(a, full ? N : R);
+    t->pooled_rstd = vn_arena_floats(a, full ? N : R);
     t->pooled_normed = vn_arena_floats(a, R * C);
     t->embedding = vn_arena_floats(a, R * embed);
     t->norm = vn_arena_floats(a, R);
@@ -58,12 +51,14 @@ vn_tower_bind(vn_tower_work *t, vn_arena *a, const vn_tower_config *c, int64_t e
 }
 
 void
-vn_tower_bind_scratch(vn_tower_work *t, vn_arena *a, const vn_tower_config *c, int64_t N, int64_t R)
+vn_tower_bind_scratch(vn_tower_work *t, vn_arena *a, const vn_tower_config *c, int64_t embed, int64_t N, int64_t R,
+                      int full)
 {
     int64_t C = c->width, F = c->mlp;
     t->normed = vn_arena_floats(a, N * C);
     t->hidden = vn_arena_floats(a, N * F);
     t->gathered = vn_arena_floats(a, R * C);
+    t->joint = full ? vn_arena_floats(a, N * embed) : NULL;
     if (!t->keep)
         return;
     t->dstream = vn_arena_floats(a, N * C);
@@ -181,9 +176,12 @@ vn_status
 vn_tower_forward(vn_ctx *ctx, vn_tower_work *t, const vn_tower_config *c, const vn_block_weights *w)
 {
     int64_t last = c->layers - 1;
-    for (int64_t l = 0; l < last; l++)
-        VN_TRY(block_forward(ctx, stream(t, l + 1), t, &t->kept[slot(t, l)], stream(t, l), c, &w[l]));
-    return pooled_forward(ctx, t, &t->kept[slot(t, last)], stream(t, last), c, &w[last]);
+    for (int64_t l = 0; l < last + t->full; l++)
+        VN_TRY(block_forward(ctx, vn_tower_stream(t, l + 1), t, &t->kept[slot(t, l)], vn_tower_stream(t, l), c,
+                             &w[l]));
+    if (!t->full)
+        VN_TRY(pooled_forward(ctx, t, &t->kept[slot(t, last)], vn_tower_stream(t, last), c, &w[last]));
+    return VN_OK;
 }
 
 vn_status
@@ -191,33 +189,9 @@ vn_tower_backward(vn_ctx *ctx, vn_tower_work *t, const vn_tower_config *c, const
                   const vn_block_weights *dw)
 {
     int64_t last = c->layers - 1;
-    VN_TRY(pooled_backward(ctx, t, &t->kept[last], t->stream[last], c, &w[last], &dw[last]));
-    for (int64_t l = last - 1; l >= 0; l--)
+    if (!t->full)
+        VN_TRY(pooled_backward(ctx, t, &t->kept[last], t->stream[last], c, &w[last], &dw[last]));
+    for (int64_t l = last - 1 + t->full; l >= 0; l--)
         VN_TRY(block_backward(ctx, t, &t->kept[l], t->stream[l], c, &w[l], &dw[l]));
-    return VN_OK;
-}
-
-vn_status
-vn_tower_head_forward(vn_ctx *ctx, vn_tower_work *t, const float *ln_weight, const float *ln_bias,
-                      const float *projection, int64_t C, int64_t E)
-{
-    int64_t R = t->runs.R;
-    VN_CALL(ctx, layernorm_forward, t->pooled_normed, t->pooled_mean, t->pooled_rstd, t->pooled, ln_weight, ln_bias, R,
-            C);
-    VN_CALL(ctx, project_forward, t->embedding, t->pooled_normed, projection, R, C, E);
-    VN_CALL(ctx, l2norm_forward, t->unit, t->norm, t->embedding, R, E);
-    return VN_OK;
-}
-
-vn_status
-vn_tower_head_backward(vn_ctx *ctx, vn_tower_work *t, float *dln_weight, float *dln_bias, float *dprojection,
-                       const float *dunit, const float *ln_weight, const float *projection, int64_t C, int64_t E)
-{
-    int64_t R = t->runs.R;
-    VN_CALL(ctx, l2norm_backward, t->dembedding, t->norm, t->unit, dunit, R, E);
-    VN_CALL(ctx, project_backward, t->dheads, dprojection, t->dembedding, t->pooled_normed, projection, R, C, E);
-    VN_CALL(ctx, rows_zero, t->dpooled, R * C);
-    VN_CALL(ctx, layernorm_backward, t->dpooled, dln_weight, dln_bias, t->pooled_mean, t->pooled_rstd, t->dheads,
-            t->pooled, ln_weight, R, C);
     return VN_OK;
 }

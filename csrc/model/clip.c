@@ -65,19 +65,19 @@ bind(vn_workspace *w, vn_arena *a, const vn_clip_config *c)
 {
     int64_t P = c->patch, G = c->image_size / P, T = G * G + 1, longest = VN_MAX(T, c->context);
     int64_t B = w->images, S = w->captions, N = w->nodes;
-    vn_tower_bind(&w->image, a, &c->image, c->embed, B * T, B, w->keep);
+    vn_tower_bind(&w->image, a, &c->image, c->embed, B * T, B, w->keep, w->full);
     w->patches = vn_arena_floats(a, B * G * G * 3 * P * P);
     w->tokens = vn_arena_floats(a, B * T * c->image.width);
     w->pre_mean = vn_arena_floats(a, B * T);
     w->pre_rstd = vn_arena_floats(a, B * T);
-    vn_tower_bind(&w->text, a, &c->text, c->embed, N, S, w->keep);
+    vn_tower_bind(&w->text, a, &c->text, c->embed, N, S, w->keep, w->full);
     w->id = vn_arena_take(a, (size_t)N * sizeof(int32_t));
     w->place = vn_arena_take(a, (size_t)N * sizeof(int32_t));
     size_t mark = a->used;
-    vn_tower_bind_scratch(&w->image, a, &c->image, B * T, B);
+    vn_tower_bind_scratch(&w->image, a, &c->image, c->embed, B * T, B, w->full);
     size_t end = a->used;
     a->used = mark;
-    vn_tower_bind_scratch(&w->text, a, &c->text, N, S);
+    vn_tower_bind_scratch(&w->text, a, &c->text, c->embed, N, S, w->full);
     a->used = VN_MAX(a->used, end);
     /* attention: two T x T pieces a worker */
     w->ctx.scratch.size = (size_t)VN_MAX_THREADS * (size_t)(2 * longest * longest + 16) * sizeof(float) + 64;
@@ -97,9 +97,10 @@ new_lists(vn_tower_work *t, const vn_tower_config *c, vn_error *error)
 
 vn_status
 vn_workspace_reserve(vn_workspace *w, const vn_clip_config *c, int64_t images, int64_t captions, int64_t nodes,
-                     int keep, vn_error *error)
+                     int keep, int full, vn_error *error)
 {
-    if (w->arena.base != NULL && images <= w->images && captions <= w->captions && nodes <= w->nodes)
+    if (w->arena.base != NULL && images <= w->images && captions <= w->captions && nodes <= w->nodes &&
+        full <= w->full)
         return VN_OK;
     if (w->image.kept == NULL)
         VN_TRY(new_lists(&w->image, &c->image, error));
@@ -110,6 +111,7 @@ vn_workspace_reserve(vn_workspace *w, const vn_clip_config *c, int64_t images, i
     w->captions = VN_MAX(w->captions, captions);
     w->nodes = VN_MAX(w->nodes, nodes);
     w->keep = keep;
+    w->full = VN_MAX(w->full, full);
     vn_arena measure = {NULL, 0, 0};
     bind(w, &measure, c);
     if (vn_arena_reserve(&w->arena, measure.used, error) != VN_OK) {

@@ -27,6 +27,11 @@ typedef struct vn_clip_weights {
     vn_block_weights *image, *text; /* (layers) each */
 } vn_clip_weights;
 
+/* The final LayerNorm of a tower and its projection into the joint space. */
+typedef struct vn_head_weights {
+    float *ln_weight, *ln_bias, *projection;
+} vn_head_weights;
+
 /* How a tensor starts: N(0, scale), U(-scale, scale) or the constant scale. */
 typedef enum vn_start { VN_NORMAL, VN_UNIFORM, VN_CONSTANT } vn_start;
 
@@ -58,10 +63,18 @@ typedef struct vn_tower_work {
     float *dstream, *dnormed, *dhidden, *dqkv, *dpooled, *dheads, *dq; /* scratch, backward only */
     float *pooled, *pooled_mean, *pooled_rstd, *pooled_normed;         /* (R,C), (R), (R), (R,C) */
     float *embedding, *norm, *unit, *dembedding;                       /* (R,E), (R), (R,E), (R,E) */
+    float *joint;                        /* scratch: (N,E), every row in the joint space, or its gradient */
     int32_t *begin, *row;                /* (R+1), (R): runs and the row that each pools */
     vn_runs runs;
-    int keep;
+    int keep, full;                      /* full: in this batch all rows leave the last block, not only the pooled */
 } vn_tower_work;
+
+/* rows into block layer, out of block layer - 1 */
+static inline float *
+vn_tower_stream(const vn_tower_work *t, int64_t layer)
+{
+    return t->stream[t->keep ? layer : layer & 1];
+}
 
 typedef struct vn_workspace {
     vn_ctx ctx;
@@ -70,7 +83,7 @@ typedef struct vn_workspace {
     float *patches, *tokens, *pre_mean, *pre_rstd; /* image: (B G G,3PP), (B T,C), (B T), (B T) */
     int32_t *id, *place;                           /* text: (N) */
     int64_t images, captions, nodes;               /* room */
-    int keep;
+    int keep, full;                                /* full: with room for batches whose last blocks are full */
 } vn_workspace;
 
 typedef struct vn_model {
@@ -85,32 +98,37 @@ vn_status vn_model_init(vn_model *m, const vn_clip_config *config, vn_error *err
 vn_status vn_model_want_gradients(vn_model *m, vn_error *error);
 void vn_model_free(vn_model *m);
 
-/* Room for a batch; never shrinks. keep: activations are kept for backward. Bytes: what it reserves. */
+/* Room for a batch; never shrinks. keep: activations are kept for backward; full: all rows may be asked for. Bytes:
+ * what it reserves. */
 vn_status vn_workspace_reserve(vn_workspace *w, const vn_clip_config *c, int64_t images, int64_t captions,
-                               int64_t nodes, int keep, vn_error *error);
+                               int64_t nodes, int keep, int full, vn_error *error);
 void vn_workspace_free(vn_workspace *w);
 
-/* x (B,3,S,S): fills w->image.embedding, .unit, .norm */
-vn_status vn_image_forward(vn_workspace *w, const vn_model *m, const float *x, int64_t B);
-/* dunit (B,E): adds to the gradients of the image tower */
-vn_status vn_image_backward(vn_workspace *w, vn_model *m, const float *dunit);
-/* captions packed: id (offset[S]), offset (S+1): fills w->text.embedding, .unit, .norm */
-vn_status vn_text_forward(vn_workspace *w, const vn_model *m, const int32_t *id, const int32_t *offset, int64_t S);
-vn_status vn_text_backward(vn_workspace *w, vn_model *m, const float *dunit);
+/* x (B,3,S,S): fills w->image.embedding, .unit, .norm; patches (B,G G,E), or NULL: patch tokens in the joint space,
+ * not normalised, without the class token */
+vn_status vn_image_forward(vn_workspace *w, const vn_model *m, const float *x, int64_t B, float *patches);
+/* dunit (B,E), dpatches (B,G G,E) or NULL, each: adds to the gradients of the image tower */
+vn_status vn_image_backward(vn_workspace *w, vn_model *m, const float *dunit, const float *dpatches);
+/* captions packed: id (offset[S]), offset (S+1): fills w->text.embedding, .unit, .norm; tokens (offset[S],E) or NULL */
+vn_status vn_text_forward(vn_workspace *w, const vn_model *m, const int32_t *id, const int32_t *offset, int64_t S,
+                          float *tokens);
+vn_status vn_text_backward(vn_workspace *w, vn_model *m, const float *dunit, const float *dtokens);
 
-/* block.c */
+/* block.c. full: the layout has room for full last blocks */
 void vn_tower_bind(vn_tower_work *t, vn_arena *a, const vn_tower_config *c, int64_t embed, int64_t N, int64_t R,
-                   int keep);
+                   int keep, int full);
 /* scratch, which the two towers share: bind one, rewind, bind the other */
-void vn_tower_bind_scratch(vn_tower_work *t, vn_arena *a, const vn_tower_config *c, int64_t N, int64_t R);
+void vn_tower_bind_scratch(vn_tower_work *t, vn_arena *a, const vn_tower_config *c, int64_t embed, int64_t N,
+                           int64_t R, int full);
 vn_status vn_tower_forward(vn_ctx *ctx, vn_tower_work *t, const vn_tower_config *c, const vn_block_weights *w);
 vn_status vn_tower_backward(vn_ctx *ctx, vn_tower_work *t, const vn_tower_config *c, const vn_block_weights *w,
                             const vn_block_weights *dw);
-/* pooled rows to unit embeddings, and back to t->dpooled */
-vn_status vn_tower_head_forward(vn_ctx *ctx, vn_tower_work *t, const float *ln_weight, const float *ln_bias,
-                                const float *projection, int64_t C, int64_t E);
-vn_status vn_tower_head_backward(vn_ctx *ctx, vn_tower_work *t, float *dln_weight, float *dln_bias,
-                                 float *dprojection, const float *dunit, const float *ln_weight,
-                                 const float *projection, int64_t C, int64_t E);
+
+/* head.c: what leaves the last block to embeddings, and, when full, to t->joint ... */
+vn_status vn_tower_head_forward(vn_ctx *ctx, vn_tower_work *t, const vn_tower_config *c, const vn_head_weights *w,
+                                int64_t E);
+/* ... and back, when full from t->joint too. dunit NULL: zero */
+vn_status vn_tower_head_backward(vn_ctx *ctx, vn_tower_work *t, const vn_tower_config *c, const vn_head_weights *w,
+                                 const vn_head_weights *dw, const float *dunit, int64_t E);
 
 #endif

@@ -136,17 +136,19 @@ model_start(vnpy_model *self, PyObject *arg)
 static PyObject *
 model_reserve(vnpy_model *self, PyObject *const *args, Py_ssize_t n)
 {
-    int64_t images, captions, nodes, keep;
+    int64_t images, captions, nodes, keep, rows;
     vn_error error;
-    if (vnpy_count("reserve", n, 4) < 0 || vnpy_int64(args[0], "images", 0, 1 << 24, &images) < 0 ||
+    if (vnpy_count("reserve", n, 5) < 0 || vnpy_int64(args[0], "images", 0, 1 << 24, &images) < 0 ||
         vnpy_int64(args[1], "captions", 0, 1 << 24, &captions) < 0 ||
-        vnpy_int64(args[2], "tokens", 0, 1 << 30, &nodes) < 0 || vnpy_int64(args[3], "keep", 0, 1, &keep) < 0)
+        vnpy_int64(args[2], "tokens", 0, 1 << 30, &nodes) < 0 || vnpy_int64(args[3], "keep", 0, 1, &keep) < 0 ||
+        vnpy_int64(args[4], "rows", 0, 1, &rows) < 0)
         return NULL;
     vnpy_model_acquire(self);
     if (keep)
         self->images = self->captions = -1;
     vn_workspace *w = &self->work[keep];
-    vn_status status = vn_workspace_reserve(w, &self->model.config, images, captions, nodes, (int)keep, &error);
+    vn_status status = vn_workspace_reserve(w, &self->model.config, images, captions, nodes, (int)keep, (int)rows,
+                                            &error);
     size_t bytes = w->arena.size;
     PyThread_release_lock(self->lock);
     return status == VN_OK ? PyLong_FromSize_t(bytes) : vnpy_raise(status, &error);
@@ -158,9 +160,10 @@ static PyMethodDef methods[] = {
     {"gradients", (PyCFunction)model_gradients, METH_NOARGS, "gradients() -> flat float32 view"},
     {"tensors", (PyCFunction)model_tensors, METH_NOARGS, "tensors() -> list of (name, shape, offset)"},
     {"start", (PyCFunction)model_start, METH_O, "start(seed): CLIP's initialisation"},
-    {"reserve", FAST(model_reserve), METH_FASTCALL, "reserve(images, captions, tokens, keep) -> bytes"},
-    {"encode", FAST(vnpy_model_encode), METH_FASTCALL, "encode(x, ids, offsets, keep, normalize) -> (image, text)"},
-    {"backward", FAST(vnpy_model_backward), METH_FASTCALL, "backward(dimage, dtext, add)"},
+    {"reserve", FAST(model_reserve), METH_FASTCALL, "reserve(images, captions, tokens, keep, rows) -> bytes"},
+    {"encode", FAST(vnpy_model_encode), METH_FASTCALL,
+     "encode(x, ids, offsets, keep, normalize, tokens) -> (image, text, patches, tokens)"},
+    {"backward", FAST(vnpy_model_backward), METH_FASTCALL, "backward(dimage, dtext, add, dpatches, dtokens)"},
     {NULL, NULL, 0, NULL},
 };
 

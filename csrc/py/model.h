@@ -11,6 +11,7 @@ typedef struct vnpy_model {
     vn_model model;
     vn_workspace work[2];     /* [1] keeps activations for backward */
     int64_t images, captions; /* in the kept batch; -1: none is kept */
+    int64_t nodes;            /* its tokens; -1: they were not asked for */
     PyThread_type_lock lock;  /* a workspace serves one call at a time */
 } vnpy_model;
 

@@ -9,7 +9,7 @@ from vlmneg.reference import ops
 
 
 def encode_image(state, x, *, heads, act):
-    """Unit embeddings of pictures.
+    """Unit embeddings of pictures, and their patches in the joint space.
 
     Parameters
     ----------
@@ -21,7 +21,8 @@ def encode_image(state, x, *, heads, act):
     Returns
     -------
     unit : ndarray of shape (B, E)
-    backward : function from dunit (B, E) to a dict of gradients by name
+    patches : ndarray of shape (B, G * G, E), not normalised
+    backward : function from dunit (B, E), and perhaps dpatches, to a dict of gradients by name
     """
     conv = state["visual.conv1.weight"]
     images, width = len(x), len(conv)
@@ -33,22 +34,25 @@ def encode_image(state, x, *, heads, act):
     begin = np.arange(images + 1) * t
     stream, back_pre = _layernorm(state, "visual.ln_pre", rows)
     stream, back_blocks = _blocks(state, "visual.transformer.resblocks", stream, begin, heads, False, act)
-    unit, back_head = _head(state, "visual.ln_post", "visual.proj", stream, begin[:-1])
+    unit, joint, back_head = _head(state, "visual.ln_post", "visual.proj", stream, begin[:-1])
 
-    def backward(dunit):
+    def backward(dunit, dpatches=None):
         grads = {}
-        d = back_pre(back_blocks(back_head(dunit, grads), grads), grads)
+        djoint = np.zeros((images, t, joint.shape[1]))
+        if dpatches is not None:
+            djoint[:, 1:] = dpatches
+        d = back_pre(back_blocks(back_head(dunit, djoint.reshape(joint.shape), grads), grads), grads)
         dpatch, grads["visual.class_embedding"], grads["visual.positional_embedding"] = ops.tokens_backward(
             d.reshape(images, t, width)
         )
         grads["visual.conv1.weight"] = (dpatch.T @ patches).reshape(conv.shape)
         return grads
 
-    return unit, backward
+    return unit, joint.reshape(images, t, -1)[:, 1:], backward
 
 
 def encode_text(state, captions, *, heads, act):
-    """Unit embeddings of captions.
+    """Unit embeddings of captions, and their tokens in the joint space.
 
     Parameters
     ----------
@@ -61,7 +65,8 @@ def encode_text(state, captions, *, heads, act):
     Returns
     -------
     unit : ndarray of shape (S, E)
-    backward : function from dunit (S, E) to a dict of gradients by name
+    tokens : ndarray of shape (T, E), all tokens of all captions, not normalised
+    backward : function from dunit (S, E), and perhaps dtokens, to a dict of gradients by name
     """
     begin = np.cumsum([0] + [len(c) for c in captions])
     ids = np.concatenate([np.asarray(c) for c in captions])
@@ -69,17 +74,17 @@ def encode_text(state, captions, *, heads, act):
     token, position = state["token_embedding.weight"], state["positional_embedding"]
     stream = ops.embed_forward(ids, place, token, position)
     stream, back_blocks = _blocks(state, "transformer.resblocks", stream, begin, heads, True, act)
-    unit, back_head = _head(state, "ln_final", "text_projection", stream, begin[1:] - 1)
+    unit, joint, back_head = _head(state, "ln_final", "text_projection", stream, begin[1:] - 1)
 
-    def backward(dunit):
+    def backward(dunit, dtokens=None):
         grads = {}
-        d = back_blocks(back_head(dunit, grads), grads)
+        d = back_blocks(back_head(dunit, np.zeros_like(joint) if dtokens is None else dtokens, grads), grads)
         grads["token_embedding.weight"], grads["positional_embedding"] = ops.embed_backward(
             d, ids, place, token, position
         )
         return grads
 
-    return unit, backward
+    return unit, joint, backward
 
 
 def _layernorm(state, name, x):
@@ -140,15 +145,13 @@ def _blocks(state, prefix, x, begin, heads, causal, act):
 
 
 def _head(state, norm_name, projection_name, stream, rows):
-    pooled, back_norm = _layernorm(state, norm_name, stream[rows])
-    embedding = ops.project_forward(pooled, state[projection_name])
-    unit, norm = ops.l2norm_forward(embedding)
+    normed, back_norm = _layernorm(state, norm_name, stream)
+    joint = ops.project_forward(normed, state[projection_name])
+    unit, norm = ops.l2norm_forward(joint[rows])
 
-    def backward(dunit, grads):
-        d = ops.l2norm_backward(norm, unit, dunit)
-        d, grads[projection_name] = ops.project_backward(d, pooled, state[projection_name])
-        dstream = np.zeros_like(stream)
-        dstream[rows] = back_norm(d, grads)
-        return dstream
+    def backward(dunit, djoint, grads):
+        djoint = ops.rows_scatter(djoint, ops.l2norm_backward(norm, unit, dunit), rows)
+        d, grads[projection_name] = ops.project_backward(djoint, normed, state[projection_name])
+        return back_norm(d, grads)
 
-    return unit, backward
+    return unit, joint, backward
