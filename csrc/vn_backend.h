@@ -102,9 +102,10 @@ typedef vn_status vn_l2norm_backward_fn(vn_ctx *ctx, float *dx, const float *nor
 
 /* sum (1) = sum of x^2, double accumulators, fixed order */
 typedef vn_status vn_square_sum_fn(vn_ctx *ctx, double *sum, const float *x, int64_t count);
-/* weight, m, v (count) updated; grad (count) times gain; AdamW with decoupled decay; correct1 = 1 - beta1^t */
+/* weight, m, v (count) updated; grad (count) times gain; decoupled decay, or l2 inside the gradient;
+ * correct1 = 1 - beta1^t */
 typedef struct vn_adamw_args {
-    float lr, beta1, beta2, eps, decay, gain, correct1, correct2;
+    float lr, beta1, beta2, eps, decay, l2, gain, correct1, correct2;
 } vn_adamw_args;
 typedef vn_status vn_adamw_update_fn(vn_ctx *ctx, float *weight, float *m, float *v, const float *grad, int64_t count,
                                      const vn_adamw_args *args);

@@ -228,23 +228,27 @@ def test_l2norm(level, n, e):
         assert not out[1].any() and not dx[1].any()
 
 
-def test_adamw(level):
+@pytest.mark.parametrize("l2", [False, True])
+def test_adamw(level, l2):
     rng = np.random.default_rng(0)
     n = 70_001
     w, g = f32(rng.standard_normal(n), rng.standard_normal(n))
     m, v = np.zeros(n, np.float32), np.zeros(n, np.float32)
-    spans = np.array([[0, 40_000, 1], [40_000, n - 40_000, 0]], np.int64)
+    spans = np.array([[0, 40_000], [40_000, n - 40_001]], np.int64)  # the last weight is in none
+    rates = np.array([[1e-2, 0.2], [3e-3, 0.0]], np.float32)
+    last = w[-1]
     twin = [x.astype(float) for x in (w, m, v)]
     for t in range(1, 6):
-        _core.adamw(w, m, v, g, spans, 1e-2, 0.9, 0.98, 1e-6, 0.2, 0.5, t)
+        _core.adamw(w, m, v, g, spans, rates, 0.9, 0.98, 1e-6, 0.5, t, int(l2))
         parts = [
-            optim.adamw(*(x[a:z] for x in twin), g[a:z].astype(float), lr=1e-2, betas=(0.9, 0.98), eps=1e-6,
-                        decay=decay, t=t, gain=0.5)
-            for a, z, decay in ((0, 40_000, 0.2), (40_000, n, 0.0))
+            optim.adamw(*(x[a:z] for x in twin), g[a:z].astype(float), lr=lr, betas=(0.9, 0.98), eps=1e-6,
+                        decay=decay, t=t, gain=0.5, l2=l2)
+            for a, z, lr, decay in ((0, 40_000, 1e-2, 0.2), (40_000, n, 3e-3, 0.0))
         ]  # fmt: skip
         twin = [np.concatenate(x) for x in zip(*parts, strict=True)]
     for got, want in zip((w, m, v), twin, strict=True):
-        assert np.abs(got - want).max() < 2e-6
+        assert np.abs(got - want)[:-1].max() < 2e-6
+    assert w[-1] == last and m[-1] == v[-1] == 0
     assert np.isclose(_core.square_sum(g), (g.astype(float) ** 2).sum(), rtol=1e-12)
     assert _core.square_sum(np.zeros(0, np.float32)) == 0.0
 

@@ -358,7 +358,9 @@ BAD = {
     "batch": (0, 2.5, "8", True, None), "epochs": (0,), "steps": (0, -1), "lr": (-1.0, math.nan, math.inf, "x"),
     "weight_decay": (-0.1,), "betas": ((0.9,), (0.9, 1.0), (-0.1, 0.5), 0.9), "eps": (0.0,), "clip_norm": (0.0,),
     "warmup": (-1,), "schedule": ("linear", 3), "augment": (1, "yes"), "seed": (-1, 2**64, 0.5), "save_every": (0,),
-    "keep": (0,), "workers": (0, 100),
+    "keep": (0,), "workers": (0, 100), "optimizer": ("sgd",), "decay_all": (1,), "clamp": ("no",),
+    "train": ("txt", 3, [], [3]), "layer_decay": (0, 1.5), "lora": (-1, 2.5), "lora_alpha": (0.0,),
+    "lora_on": ("visual.proj", []), "ema": (1, -0.1), "teacher": ("me", "ema"), "accumulate": (0,),
 }
 
 

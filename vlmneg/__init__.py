@@ -9,6 +9,9 @@ from vlmneg.config import ClipConfig as ClipConfig
 from vlmneg import data as data
 from vlmneg import optim as optim
 from vlmneg.clip import Clip as Clip
+from vlmneg import parts as parts
+from vlmneg import lora as lora
+from vlmneg import ensemble as ensemble
 from vlmneg import benchmarks as benchmarks
 from vlmneg import scoring as scoring
 from vlmneg.evaluation import evaluate as evaluate

@@ -65,13 +65,13 @@ def adamw(
     v: Any,
     gradients: NDArray[float32],
     spans: NDArray[int64],
-    lr: float,
+    rates: NDArray[float32],
     beta1: float,
     beta2: float,
     eps: float,
-    decay: float,
     gain: float,
     t: int,
+    l2: int,
     /,
 ) -> None: ...
 

@@ -1,7 +1,8 @@
 """A run's folder: config.json, metrics.jsonl and checkpoints/step-000123, each checkpoint written whole or not at all.
 
 A checkpoint holds the model in transformers' layout (so `Clip.from_pretrained` reads it), optimizer.safetensors and
-state.json.
+state.json; with an average also ema/, a model too, and with LoRA lora.safetensors. A run that needs its first weights
+(LoRA, a teacher) keeps them in start/.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 from .build import VERSION
 from .checkpoints import atomic_file, atomic_folder, load
@@ -89,25 +88,30 @@ class Run:
                                  "Use the old values, or another out")
         return run
 
-    def restore(self, model: Any, optimizer: Any) -> None:
-        """Load the newest checkpoint, if there is one, into a model of the same config and its optimiser."""
-        newest = latest_checkpoint(self.folder)
-        if newest is None:
-            return
-        try:
-            moments = load_file(newest / "optimizer.safetensors")
-        except SafetensorError as error:
-            raise ValueError(f"{newest / 'optimizer.safetensors'} is damaged ({error}); delete {newest} to go on from "
-                             "an older checkpoint, or start anew with another out") from None
-        model.load_state_dict(load(newest)[1])
-        optimizer.load(model, moments)
+    def rewind(self, model: Any) -> None:
+        """Give the model the run's first weights, where the run goes on and has kept them."""
+        start = self.folder / "start"
+        if self.step and start.is_dir():
+            model.load_state_dict(load(start)[1])
 
-    def begin(self) -> None:
-        """Make the folder, write config.json and open metrics.jsonl behind the newest checkpoint's record."""
+    def restore(self, learner: Any) -> None:
+        """Load the newest checkpoint, if there is one."""
+        newest = latest_checkpoint(self.folder)
+        if newest is not None:
+            learner.load(newest)
+
+    def begin(self, model: Any = None) -> None:
+        """Make the folder, write config.json and open metrics.jsonl behind the newest checkpoint's record.
+
+        A model is written into start/ if the run is new.
+        """
         parts = self.folder / "checkpoints"
         parts.mkdir(parents=True, exist_ok=True)
-        for leftover in parts.glob(".*"):
+        for leftover in [*parts.glob(".*"), *self.folder.glob(".start.*")]:
             shutil.rmtree(leftover, ignore_errors=True)
+        if model is not None and not self.step:
+            with atomic_folder(self.folder / "start") as part:
+                model.save_pretrained(part, layout="transformers")
         _write(self.folder / "config.json", json.dumps(self.config, indent=2) + "\n")
         path = self.folder / "metrics.jsonl"
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
@@ -120,14 +124,13 @@ class Run:
         self.metrics.write(json.dumps(record) + "\n")
         self.metrics.flush()
 
-    def save(self, step: int, model: Any, optimizer: Any) -> Path:
+    def save(self, step: int, learner: Any) -> Path:
         """Write the checkpoint of a step and remove those beyond `keep`."""
         final = self.folder / "checkpoints" / f"step-{step:06d}"
         versions = {"vlmneg": VERSION, "numpy": np.__version__, "python": platform.python_version()}
         state = {"step": step, "config": self.config, "versions": versions}
         with atomic_folder(final) as part:
-            model.save_pretrained(part, layout="transformers")
-            save_file(optimizer.state(), part / "optimizer.safetensors")
+            state |= learner.save(part)
             (part / "state.json").write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
         self.step = step
         for old in checkpoints(self.folder)[:-self.keep]:

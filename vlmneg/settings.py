@@ -27,9 +27,10 @@ class SettingsError(ValueError):
 
 
 def ranged(default: Any, low: float = -math.inf, high: float = math.inf, above: float = -math.inf,
-           choices: tuple[str, ...] = ()) -> Any:
-    """A dataclass field with its default and range: low <= value <= high, value > above, or one of choices."""
-    return dataclasses.field(default=default, metadata={"low": low, "high": high, "above": above, "choices": choices})
+           below: float = math.inf, choices: tuple[str, ...] = ()) -> Any:
+    """A dataclass field with its default and range: low <= value <= high, above < value < below, or one of choices."""
+    return dataclasses.field(default=default, metadata={"low": low, "high": high, "above": above, "below": below,
+                                                        "choices": choices})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +52,25 @@ class TrainSettings:
     save_every: int | None = ranged(None, low=1)
     keep: int = ranged(2, low=1)
     workers: int = ranged(2, low=1, high=64)
+    optimizer: str = ranged("adamw", choices=("adamw", "adam_l2"))
+    decay_all: bool = False
+    clamp: bool = True
+    train: str | tuple[str, ...] = ranged("all", choices=("all", "text", "image", "head"))
+    layer_decay: float = ranged(1.0, high=1, above=0)
+    lora: int = ranged(0, low=0, high=1024)
+    lora_alpha: float | None = ranged(None, above=0)
+    lora_on: tuple[str, ...] | None = None
+    ema: float = ranged(0.0, low=0, below=1)
+    teacher: str = ranged("none", choices=("none", "start", "ema"))
+    accumulate: int = ranged(1, low=1)
 
     def __post_init__(self) -> None:
         for name, value in checked(self, "").items():
             object.__setattr__(self, name, value)
         if not all(0 <= beta < 1 for beta in self.betas):
             raise SettingsError(f"betas must be two numbers in [0, 1), got {list(self.betas)}")
+        if self.teacher == "ema" and self.ema == 0:
+            raise SettingsError("teacher must be none or start where ema is 0, got 'ema'; set ema, as ema=0.9996")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +98,14 @@ def check_value(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> 
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     if value is None and type(None) in options:
         return None
+    if tuple[str, ...] in options and not isinstance(value, str):
+        if isinstance(value, (list, tuple)) and value and all(isinstance(v, str) and v for v in value):
+            return tuple(value)
+        one_of = f"one of {', '.join(limits['choices'])}, or " if limits.get("choices") else ""
+        raise SettingsError(f"{name} must be {one_of}a list of patterns of tensor names, got {value!r}")
     kind = options[0]
+    if kind == tuple[str, ...]:
+        raise SettingsError(f"{name} must be a list of patterns of tensor names, as [{value!r}], got {value!r}")
     if kind == tuple[float, float]:
         if not isinstance(value, (list, tuple)) or len(value) != 2:
             raise SettingsError(f"{name} must be two numbers, got {value!r}")
@@ -95,7 +116,8 @@ def check_value(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> 
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise SettingsError(f"{name} must be {kind_name}{' or left out' if len(options) > 1 else ''}, got {value!r}")
     if limits.get("choices") and value not in limits["choices"]:
-        raise SettingsError(f"{name} must be one of {', '.join(limits['choices'])}, got {value!r}")
+        listed = ", or a list of patterns of tensor names" if len(options) > 1 else ""
+        raise SettingsError(f"{name} must be one of {', '.join(limits['choices'])}{listed}, got {value!r}")
     if kind in (int, float):
         _check_range(name, value, limits)
     return value
@@ -104,12 +126,15 @@ def check_value(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> 
 def _check_range(name: str, value: float, limits: Mapping[str, Any]) -> None:
     if not math.isfinite(value):
         raise SettingsError(f"{name} must be finite, got {value}")
-    low, high, above = (limits.get(k, d) for k, d in (("low", -math.inf), ("high", math.inf), ("above", -math.inf)))
-    if value <= above:
-        raise SettingsError(f"{name} must be above {above}, got {value}")
-    if value < low or value > high:
-        limit = f"at least {low}" if high == math.inf else f"in [{low}, {high}]"
-        raise SettingsError(f"{name} must be {limit}, got {value}")
+    low, above = (limits.get(k, -math.inf) for k in ("low", "above"))
+    high, below = (limits.get(k, math.inf) for k in ("high", "below"))
+    if low <= value <= high and above < value < below:
+        return
+    if math.inf not in (-low, high):
+        raise SettingsError(f"{name} must be in [{low}, {high}], got {value}")
+    limit = [f"{word} {end}" for word, end in (("at least", low), ("above", above), ("below", below), ("at most", high))
+             if math.isfinite(end)]
+    raise SettingsError(f"{name} must be {' and '.join(limit)}, got {value}")
 
 
 def check_keys(given: Iterable[str], known: Iterable[str], prefix: str = "", elsewhere: Iterable[str] = ()) -> None:

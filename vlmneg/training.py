@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from . import losses, optim
+from . import losses
 from .data import Dataset
 from .data.wrap import wrap
+from .learner import Learner, check
 from .loading import Batch, Batches, ahead
 from .negatives.embed import Embed
 from .progress import Progress
@@ -51,6 +52,8 @@ class Record:
     skipped : int
         Unreadable images so far.
     examples_per_second : float
+    margins : dict of str to float
+        The objective's adaptive margins after the step, by type of negative.
     """
 
     step: int
@@ -65,6 +68,7 @@ class Record:
     tokens: int
     skipped: int
     examples_per_second: float
+    margins: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON can hold it.
@@ -82,7 +86,10 @@ def train(model: Any, data: Sequence, objective: Any = None, negatives: Any = No
           betas: tuple[float, float] = (0.9, 0.98), eps: float = 1e-6, clip_norm: float | None = None,
           warmup: int | None = None, schedule: str = "cosine", augment: bool = True, seed: int = 0,
           out: str | Path | None = None, resume: bool = False, save_every: int | None = None, keep: int = 2,
-          workers: int = 2, progress: bool = False) -> Generator[Record, None, None]:
+          workers: int = 2, optimizer: str = "adamw", decay_all: bool = False, clamp: bool = True,
+          train: str | Sequence[str] = "all", layer_decay: float = 1.0, lora: int = 0, lora_alpha: float | None = None,
+          lora_on: Sequence[str] | None = None, ema: float = 0.0, teacher: str = "none", accumulate: int = 1,
+          progress: bool = False) -> Generator[Record, None, None]:
     """Train a CLIP in place, yielding one record a step.
 
     What a step computes depends on (seed, step) and the data alone, so a run that was stopped and goes on with
@@ -135,6 +142,29 @@ def train(model: Any, data: Sequence, objective: Any = None, negatives: Any = No
         Newest checkpoints kept, at least 1.
     workers : int
         Threads that decode pictures.
+    optimizer : {"adamw", "adam_l2"}
+        Decoupled decay, or Adam with the decay inside the gradient.
+    decay_all : bool
+        Let biases, norms and the logit scale decay too.
+    clamp : bool
+        Keep the logarithm of the logit scale in [0, ln 100].
+    train : {"all", "text", "image", "head"} or list of str
+        What changes: everything, one tower and the logit scale, both projections and the logit scale, or the tensors
+        that patterns of OpenAI's names mean. The rest neither changes nor decays nor counts in the gradient's norm.
+    layer_decay : float in (0, 1]
+        A block learns at `layer_decay ** depth` times the rate, counted from the top; embeddings slowest.
+    lora : int
+        Rank of low-rank changes, which then train alone: see `vlmneg.lora.Lora`. 0 trains the weights themselves.
+    lora_alpha : float, optional
+        Scale of the changes times the rank; by default the rank.
+    lora_on : list of str, optional
+        Patterns of the linear weights under LoRA; by default attention and MLP.
+    ema : float in [0, 1)
+        Decay of an average of the weights, kept beside each checkpoint in ema/; 0 keeps none.
+    teacher : {"none", "start", "ema"}
+        For objectives that compare with a frozen model: this one as it was, or its average.
+    accumulate : int
+        Chunks that a batch is encoded in, to save memory; the gradient stays that of the whole batch.
     progress : bool
         Show a bar where the standard error stream is a terminal.
 
@@ -167,13 +197,17 @@ def train(model: Any, data: Sequence, objective: Any = None, negatives: Any = No
     """
     settings = TrainSettings(batch=batch, epochs=epochs, steps=steps, lr=lr, weight_decay=weight_decay, betas=betas,
                              eps=eps, clip_norm=clip_norm, warmup=warmup, schedule=schedule, augment=augment, seed=seed,
-                             save_every=save_every, keep=keep, workers=workers)
+                             save_every=save_every, keep=keep, workers=workers, optimizer=optimizer,
+                             decay_all=decay_all, clamp=clamp, train=_tupled(train), layer_decay=layer_decay,
+                             lora=lora, lora_alpha=lora_alpha, lora_on=_tupled(lora_on), ema=ema, teacher=teacher,
+                             accumulate=accumulate)
     _check(model, data, negatives)
     if isinstance(objective, str):
         objective = losses.get(objective)
     made = _apart(negatives)[1]
     if made is not None:
         (objective or losses.infonce()).check_made(made)
+    check(model, objective, settings)
     settings = planned(settings, len(data))
     run = None
     if out is not None:
@@ -187,11 +221,13 @@ def train(model: Any, data: Sequence, objective: Any = None, negatives: Any = No
 
 def _steps(model: Any, data: Sequence, objective: Any, negatives: Any, plan: TrainSettings, run: Run | None,
            progress: bool) -> Generator[Record, None, None]:
-    optimizer = optim.AdamW(lr=plan.lr, weight_decay=plan.weight_decay, betas=plan.betas, eps=plan.eps,
-                            clip_norm=plan.clip_norm)
     if run:
-        run.restore(model, optimizer)
-        run.begin()
+        run.rewind(model)
+    learner = Learner(model, objective, plan)
+    if run:
+        run.restore(learner)
+        run.begin(model if learner.needs_start else None)
+    options = learner.options()
     step, sound = run.step if run else 0, True
     assert plan.steps and plan.save_every
     negatives, made = _apart(negatives)
@@ -203,22 +239,23 @@ def _steps(model: Any, data: Sequence, objective: Any, negatives: Any, plan: Tra
         while step < plan.steps:
             began = time.perf_counter()
             batch = next(coming)
+            learner.enter(batch.epoch)
             with finite(step + 1):
                 result = model.loss(batch.pixels, batch.captions, negatives=batch.negatives, valid=batch.valid,
                                     group=batch.group, objective=objective, made=made, made_seed=plan.seed,
-                                    made_rows=batch.rows, backward=True)
+                                    made_rows=batch.rows, backward=True, **options)
                 if not math.isfinite(result.loss):
                     raise ValueError(f"the loss is not finite: {result.loss}")
             with undisturbed():
                 rate = learning_rate(plan, step)
                 with finite(step + 1):
-                    norm = optimizer.update(model, lr=rate)
+                    norm = learner.step(result, rate)
                 step += 1
-                record = _record(step, batch, result, rate, norm, model, time.perf_counter() - began)
+                record = _record(step, batch, result, rate, norm, learner, time.perf_counter() - began)
                 if run:
                     run.write(record.to_dict())
                     if step % plan.save_every == 0:
-                        run.save(step, model, optimizer)
+                        run.save(step, learner)
             bar.add(loss=record.loss, acc=record.accuracy, img_s=record.examples_per_second)
             yield record
     except FloatingPointError:
@@ -231,7 +268,7 @@ def _steps(model: Any, data: Sequence, objective: Any, negatives: Any, plan: Tra
             bar.close()
             if run:
                 if sound and step > run.step:
-                    run.save(step, model, optimizer)
+                    run.save(step, learner)
                 run.close()
 
 
@@ -254,13 +291,14 @@ def _batches(model: Any, data: Sequence, negatives: Any, plan: TrainSettings) ->
                    workers=plan.workers)
 
 
-def _record(step: int, batch: Batch, result: Any, rate: float, norm: float, model: Any, seconds: float) -> Record:
+def _record(step: int, batch: Batch, result: Any, rate: float, norm: float, learner: Learner, seconds: float) -> Record:
     return Record(step=step, epoch=batch.epoch, loss=float(result.loss),
                   terms={k: float(v) for k, v in result.terms.items()},
                   accuracy=None if batch.valid is None or not batch.valid.any() else float(result.accuracy),
                   valid=None if batch.valid is None else float(batch.valid.mean()),
-                  lr=rate, grad_norm=float(norm), logit_scale=math.exp(model.logit_scale), tokens=int(result.tokens),
-                  skipped=batch.skipped, examples_per_second=len(batch.captions) / seconds)
+                  lr=rate, grad_norm=float(norm), logit_scale=math.exp(learner.model.logit_scale),
+                  tokens=int(result.tokens), skipped=batch.skipped,
+                  examples_per_second=len(batch.captions) / seconds, margins=learner.margins())
 
 
 def _apart(negatives: Any) -> tuple[Any, Any]:
@@ -291,6 +329,10 @@ def _check(model: Any, data: Any, negatives: Any) -> None:
     for name, weight in model.state_dict().items():
         if not (np.isfinite(weight.min()) and np.isfinite(weight.max())):
             raise ValueError(f"weight {name} isn't finite; load a sound checkpoint")
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _described(part: Any) -> str | None:

@@ -1,7 +1,8 @@
-/* adamw: decoupled weight decay, in one pass over weight, m, v and grad.
- *   g = gain grad;  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2
+/* adamw: weight decay, decoupled or inside the gradient (l2), in one pass over weight, m, v and grad.
+ *   g = gain grad + l2 w;  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2
  *   w = w (1 - lr decay) - lr (m / c1) / (sqrt(v / c2) + eps),  c1 = 1 - b1^t, c2 = 1 - b2^t
- * gain carries the clipping by global norm, whose squares square_sum adds in double. arXiv:1711.05101. */
+ * gain carries the clipping by global norm, whose squares square_sum adds in double. arXiv:1711.05101 (l2 = 0),
+ * arXiv:1412.6980 (decay = 0). */
 #include "../vn_backend.h"
 
 #include <math.h>
@@ -28,7 +29,7 @@ update(void *arg, int64_t item, int worker)
     float keep = 1.0f - a.lr * a.decay, step = a.lr / a.correct1, root = 1.0f / sqrtf(a.correct2);
     (void)worker;
     for (int64_t i = 0; i < n; i++) {
-        float g = a.gain * grad[i];
+        float g = a.gain * grad[i] + a.l2 * w[i];
         m[i] = a.beta1 * m[i] + (1.0f - a.beta1) * g;
         v[i] = a.beta2 * v[i] + (1.0f - a.beta2) * g * g;
         w[i] = w[i] * keep - step * m[i] / (sqrtf(v[i]) * root + a.eps);

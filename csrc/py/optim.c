@@ -25,16 +25,17 @@ square_sum(PyObject *module, PyObject *object)
     return status == VN_OK ? PyFloat_FromDouble(sum) : vnpy_raise(status, &ctx.error);
 }
 
-/* adamw(weights, m, v, gradients, spans, lr, beta1, beta2, eps, decay, gain, t)
- * spans (S,3) int64: offset, count, whether the tensor decays */
+/* adamw(weights, m, v, gradients, spans, rates, beta1, beta2, eps, gain, t, l2)
+ * spans (S,2) int64: offset and count; rates (S,2) float32: learning rate and decay, which l2 = 1 puts inside the
+ * gradient. What no span covers stays as it is. */
 static PyObject *
 adamw(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
-    static const char *names[] = {"lr", "beta1", "beta2", "eps", "decay", "gain"};
+    static const char *names[] = {"beta1", "beta2", "eps", "gain"};
     vnpy_axes axes = {{0}, {0}};
     vn_ctx ctx = {0};
-    float *array[3], scalar[6];
-    int64_t t;
+    float *array[3], scalar[4];
+    int64_t t, l2;
     (void)module;
     if (vnpy_count("adamw", n, 12) < 0)
         return NULL;
@@ -42,26 +43,29 @@ adamw(PyObject *module, PyObject *const *args, Py_ssize_t n)
         if ((array[i] = vnpy_inout(args[i], i == 0 ? "weights" : i == 1 ? "m" : "v", NPY_FLOAT32, "N", &axes)) == NULL)
             return NULL;
     const float *grad = vnpy_in(args[3], "gradients", NPY_FLOAT32, "N", &axes);
-    const int64_t *span = grad != NULL ? vnpy_in(args[4], "spans", NPY_INT64, "S,3", &axes) : NULL;
-    if (span == NULL || vnpy_int64(args[11], "t", 1, INT64_C(1) << 40, &t) < 0)
+    const int64_t *span = grad != NULL ? vnpy_in(args[4], "spans", NPY_INT64, "S,2", &axes) : NULL;
+    const float *rate = span != NULL ? vnpy_in(args[5], "rates", NPY_FLOAT32, "S,2", &axes) : NULL;
+    if (rate == NULL || vnpy_int64(args[10], "t", 1, INT64_C(1) << 40, &t) < 0 ||
+        vnpy_int64(args[11], "l2", 0, 1, &l2) < 0)
         return NULL;
-    for (int i = 0; i < 6; i++)
-        if (vnpy_float(args[5 + i], names[i], &scalar[i]) < 0)
+    for (int i = 0; i < 4; i++)
+        if (vnpy_float(args[6 + i], names[i], &scalar[i]) < 0)
             return NULL;
     int64_t spans = vnpy_size(&axes, 'S'), size = vnpy_size(&axes, 'N');
     for (int64_t s = 0; s < spans; s++)
-        if (span[3 * s] < 0 || span[3 * s + 1] < 0 || span[3 * s] > size - span[3 * s + 1])
+        if (span[2 * s] < 0 || span[2 * s + 1] < 0 || span[2 * s] > size - span[2 * s + 1])
             return PyErr_Format(PyExc_ValueError, "span %lld leaves the weights", (long long)s);
     vn_status status = VN_OK;
     Py_BEGIN_ALLOW_THREADS
     ctx.be = vnpy_backend();
-    vn_adamw_args a = {scalar[0], scalar[1], scalar[2], scalar[3], 0.0f, scalar[5],
-                       (float)(1.0 - pow((double)scalar[1], (double)t)),
-                       (float)(1.0 - pow((double)scalar[2], (double)t))};
+    vn_adamw_args a = {0.0f, scalar[0], scalar[1], scalar[2], 0.0f, 0.0f, scalar[3],
+                       (float)(1.0 - pow((double)scalar[0], (double)t)),
+                       (float)(1.0 - pow((double)scalar[1], (double)t))};
     for (int64_t s = 0; s < spans && status == VN_OK; s++) {
-        int64_t at = span[3 * s];
-        a.decay = span[3 * s + 2] ? scalar[4] : 0.0f;
-        status = ctx.be->adamw_update(&ctx, array[0] + at, array[1] + at, array[2] + at, grad + at, span[3 * s + 1],
+        int64_t at = span[2 * s];
+        a.lr = rate[2 * s];
+        *(l2 ? &a.l2 : &a.decay) = rate[2 * s + 1];
+        status = ctx.be->adamw_update(&ctx, array[0] + at, array[1] + at, array[2] + at, grad + at, span[2 * s + 1],
                                       &a);
     }
     Py_END_ALLOW_THREADS
@@ -73,7 +77,7 @@ adamw(PyObject *module, PyObject *const *args, Py_ssize_t n)
 PyMethodDef vnpy_optim_methods[] = {
     {"square_sum", square_sum, METH_O, "square_sum(x) -> float"},
     {"adamw", (PyCFunction)(void (*)(void))adamw, METH_FASTCALL,
-     "adamw(weights, m, v, gradients, spans, lr, beta1, beta2, eps, decay, gain, t)"},
+     "adamw(weights, m, v, gradients, spans, rates, beta1, beta2, eps, gain, t, l2)"},
     {NULL, NULL, 0, NULL},
 };
 
