@@ -8,7 +8,7 @@ import numpy as np
 from vlmneg import _core
 
 N, C, H, K, V = 6, 8, 2, 3, 11
-SIZES = (5, 8, 4, 7, V, C, H, 2, 16, 1, C, H, 2, 16, 2)  # embed, image_size, patch, context, vocab, two towers
+SIZES = (5, 8, 4, 7, V, C, H, 2, 16, 1, C, H, 2, 16, 2, 0)  # embed, image_size, patch, context, vocab, towers, bias
 BEGIN = np.array([0, 2, 6], np.int32)
 SENTENCES = ("a red dog on a blue car", "two cats", "")
 

@@ -243,7 +243,7 @@ def test_wrong_tensors_are_named(ours):
         (lambda t: t.pop("text_model.encoder.layers.1.self_attn.q_proj.bias"), "k_proj.bias"),
         (lambda t: t.pop("visual_projection.weight"), "visual.proj is missing"),
         (lambda t: t.update({"visual_projection.weight": np.zeros((20, 35), np.float32)}), "visual.proj must have"),
-        (lambda t: t.update(logit_bias=np.zeros((), np.float32)), "SigLIP"),
+        (lambda t: t.update(logit_bias=np.zeros(2, np.float32)), r"logit_bias must have shape \(\), got \(2,\)"),
         (lambda t: t.update({"text_model.x.lora_A.weight": np.zeros(3, np.float32)}), "LoRA"),
         (lambda t: t.update(logit_scale=np.zeros((), np.int64)), "logit_scale.*integers"),
         (lambda t: t.update(logit_scale=np.array(np.inf, np.float32)), "'logit_scale' holds NaN or infinity"),
@@ -462,7 +462,7 @@ def test_transformers_preprocessing_is_honoured_or_refused(ours):
         ("text_cfg", "hf_tokenizer_name", "bert-base-uncased", ""),
         ("text_cfg", "tokenizer_kwargs", {"clean": "x"}, ""),
         ("text_cfg", "ls_init_value", 1e-5, ""), ("text_cfg", "heads", 5, "text_heads"),
-        ("text_cfg", "vocab_size", 34, "vocab = 34"), (None, "init_logit_bias", -10, ""),
+        ("text_cfg", "vocab_size", 34, "vocab = 34"), (None, "init_logit_bias", -10, "logit_bias = True"),
         (None, "multimodal_cfg", {}, ""), (None, "text_cfg", None, ""), (None, "embed_dim", 21, "embed = 21"),
     ],
 )  # fmt: skip

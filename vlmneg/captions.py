@@ -1,4 +1,4 @@
-"""Captions in every accepted form as packed ids, negatives beside them, and numbers that tell equal captions."""
+"""Captions in every accepted form as packed ids, more of them beside each picture, and numbers that tell equal ones."""
 
 from __future__ import annotations
 
@@ -119,16 +119,18 @@ def pack_padded(text: Any, c: ClipConfig) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(rows[inside], np.int32), offsets
 
 
-def valid_negatives(negatives: Any, valid: Any, b: int) -> tuple[Any, np.ndarray]:
-    """Valid negatives in order, as captions, and the mask that says where they belong.
+def valid_slots(given: Any, valid: Any, b: int, name: str = "negatives") -> tuple[Any, np.ndarray]:
+    """Captions beside each picture, those that count in order, and the mask that says where they belong.
 
     Parameters
     ----------
-    negatives : list of b lists of str, result of a negatives object, ids (b, K, L), or None
+    given : list of b lists of str, result of a negatives object, ids (b, K, L), or None
     valid : array_like of shape (b, K), uint8 or bool, or None
-        0 takes a negative out.
+        0 takes a caption out.
     b : int
         Number of pictures.
+    name : str
+        What the captions are, for the message.
 
     Returns
     -------
@@ -142,42 +144,71 @@ def valid_negatives(negatives: Any, valid: Any, b: int) -> tuple[Any, np.ndarray
 
     Examples
     --------
-    >>> captions, mask = valid_negatives([["a cat"], ["two dogs", ""]], None, 2)
+    >>> captions, mask = valid_slots([["a cat"], ["two dogs", ""]], None, 2)
     >>> captions, mask.tolist()
     (['a cat', 'two dogs'], [[1, 0], [1, 0]])
     """
-    if negatives is None:
+    if given is None:
         if valid is not None:
-            raise ValueError("valid says which negatives count, and no negatives are given")
+            raise ValueError(f"valid says which {name} count, and no {name} are given")
         return None, np.zeros((b, 0), np.uint8)
-    if hasattr(negatives, "text") and hasattr(negatives, "valid"):
-        valid = negatives.valid if valid is None else valid
-        negatives = negatives.text
-    if isinstance(negatives, str) or not isinstance(negatives, (Sequence, np.ndarray)):
-        raise TypeError(f"negatives must be a list of lists of strings, got {type(negatives).__name__}")
-    if len(negatives) != b:
-        raise ValueError(f"negatives must have one row per picture, got {len(negatives)} rows for {b} pictures")
-    if isinstance(negatives, np.ndarray):
-        if negatives.ndim != 3:
-            raise ValueError(f"negative ids must have shape (B, K, L), got {negatives.shape}")
-        mask = np.ones(negatives.shape[:2], np.uint8)
+    if hasattr(given, "text") and hasattr(given, "valid"):
+        valid = given.valid if valid is None else valid
+        given = given.text
+    if isinstance(given, str) or not isinstance(given, (Sequence, np.ndarray)):
+        raise TypeError(f"{name} must be a list of lists of strings, got {type(given).__name__}")
+    if len(given) != b:
+        raise ValueError(f"{name} must have one row per picture, got {len(given)} rows for {b} pictures")
+    if isinstance(given, np.ndarray):
+        if given.ndim != 3:
+            raise ValueError(f"ids of {name} must have shape (B, K, L), got {given.shape}")
+        mask = np.ones(given.shape[:2], np.uint8)
     else:
-        rows = all(isinstance(row, Sequence) and not isinstance(row, (str, bytes)) for row in negatives)
-        if not rows or not all(isinstance(caption, str) for row in negatives for caption in row):
-            raise TypeError('negatives must be a list of lists of strings, such as [["a cat"], ["two dogs"]]')
-        k = max((len(row) for row in negatives), default=0)
-        mask = np.array([[int(j < len(row) and bool(row[j])) for j in range(k)] for row in negatives], np.uint8)
+        rows = all(isinstance(row, Sequence) and not isinstance(row, (str, bytes)) for row in given)
+        if not rows or not all(isinstance(caption, str) for row in given for caption in row):
+            raise TypeError(f'{name} must be a list of lists of strings, such as [["a cat"], ["two dogs"]]')
+        k = max((len(row) for row in given), default=0)
+        mask = np.array([[int(j < len(row) and bool(row[j])) for j in range(k)] for row in given], np.uint8)
         mask = mask.reshape(b, k)
     if valid is not None:
-        valid = np.asarray(valid)
-        if valid.dtype.kind not in "biu":
-            raise TypeError(f"valid must be uint8 or bool, got {valid.dtype}")
-        if valid.shape != mask.shape:
-            raise ValueError(f"valid must have shape {mask.shape}, got {valid.shape}")
-        mask = mask & (valid != 0).astype(np.uint8)
-    if isinstance(negatives, np.ndarray):
-        return negatives[mask != 0], mask
-    return [row[j] for row, m in zip(negatives, mask, strict=True) for j in np.flatnonzero(m)], mask
+        mask = mask & slot_mask(valid, mask.shape, "valid")
+    if isinstance(given, np.ndarray):
+        return given[mask != 0], mask
+    return [row[j] for row, m in zip(given, mask, strict=True) for j in np.flatnonzero(m)], mask
+
+
+def slot_mask(valid: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
+    """Ones and zeros of a shape.
+
+    Parameters
+    ----------
+    valid : array_like of uint8, bool or another integer; None for ones
+    shape : tuple of int
+    name : str
+        For the message.
+
+    Returns
+    -------
+    ndarray of uint8
+
+    Raises
+    ------
+    ValueError, TypeError
+        For another shape or type.
+
+    Examples
+    --------
+    >>> slot_mask([[True, False]], (1, 2), "valid")
+    array([[1, 0]], dtype=uint8)
+    """
+    if valid is None:
+        return np.ones(shape, np.uint8)
+    valid = np.asarray(valid)
+    if valid.dtype.kind not in "biu":
+        raise TypeError(f"{name} must be uint8 or bool, got {valid.dtype}")
+    if valid.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {valid.shape}")
+    return (valid != 0).astype(np.uint8)
 
 
 def text_keys(ids: np.ndarray, offsets: np.ndarray) -> np.ndarray:

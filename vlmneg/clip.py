@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vlmneg import _core, checkpoints, images
-from vlmneg.captions import check_packed, integers, pack_padded, text_keys, valid_negatives
+from vlmneg import _core, checkpoints, images, step
+from vlmneg.arrays import integer
+from vlmneg.captions import check_packed, pack_padded
 from vlmneg.config import ACTIVATIONS, ClipConfig
 
 if TYPE_CHECKING:
     from vlmneg.losses import Objective
+    from vlmneg.step import LossResult
     from vlmneg.tokenizer import Tokenizer
 
 Captions = Any
@@ -22,27 +23,6 @@ Captions = Any
 
 _IMAGES_AT_ONCE = 32
 _TOKENS_AT_ONCE = 4096
-
-
-@dataclasses.dataclass(frozen=True)
-class LossResult:
-    """What one evaluation of an objective gave.
-
-    Attributes
-    ----------
-    loss : float
-    terms : dict of str to float
-        The unweighted value of each term.
-    accuracy : float or None
-        Share of the valid negatives that score below the true caption of their own image; None without negatives.
-    tokens : int
-        Text tokens that were encoded.
-    """
-
-    loss: float
-    terms: dict[str, float]
-    accuracy: float | None
-    tokens: int
 
 
 class Clip:
@@ -126,6 +106,38 @@ class Clip:
     def logit_scale(self) -> np.ndarray:
         """The stored logarithm of the scale, a 0-d float32 view; the scale is ``np.exp(model.logit_scale)``."""
         return self._weights["logit_scale"]
+
+    @property
+    def logit_bias(self) -> np.ndarray | None:
+        """The bias of the sigmoid loss, a 0-d float32 view; None where the model has none, as CLIP itself."""
+        return self._weights.get("logit_bias")
+
+    def with_bias(self, start: float = -10.0) -> Clip:
+        """A copy of the model with a learned bias beside the scale, as the sigmoid loss has one.
+
+        Parameters
+        ----------
+        start : float, default -10
+            Its first value. The scale, which stays as it is, starts at 10 in SigLIP: ``logit_scale[...] = np.log(10)``.
+
+        Returns
+        -------
+        Clip
+
+        References
+        ----------
+        Zhai et al., Sigmoid loss for language image pre-training. arXiv:2303.15343, section 3.2.
+
+        Examples
+        --------
+        >>> model = Clip(ClipConfig.tiny(vocab=600)).with_bias()
+        >>> float(model.logit_bias)
+        -10.0
+        """
+        model = Clip(self._config.replace(logit_bias=True), tokenizer=self._tokenizer)
+        model.load_state_dict(self.state_dict() | {"logit_bias": np.array(start, np.float32)})
+        model.path = self.path
+        return model
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """All weights by OpenAI's names.
@@ -285,11 +297,17 @@ class Clip:
         *,
         negatives: Any = None,
         valid: np.ndarray | None = None,
+        neg_images: np.ndarray | None = None,
+        neg_image_valid: np.ndarray | None = None,
+        positives: Any = None,
         group: Sequence[int] | np.ndarray | None = None,
         objective: Objective | str | None = None,
+        teacher: Clip | None = None,
+        types: Sequence[str] | None = None,
         made: Any = None,
         made_seed: int = 0,
         made_rows: Any = None,
+        accumulate: int = 1,
         backward: bool = False,
     ) -> LossResult:
         """An objective on one batch, and its gradients.
@@ -303,90 +321,79 @@ class Clip:
             Rows may differ in length; an empty string is no negative.
         valid : ndarray of shape (B, K), uint8 or bool, optional
             0 takes a negative out. Taken from ``negatives`` when that is a result.
+        neg_images : ndarray of shape (B, M, 3, S, S), float32, optional
+            Pictures that show something else. Encoded only where the objective reads negative images.
+        neg_image_valid : ndarray of shape (B, M), uint8 or bool, optional
+            0 takes a picture out; what it holds is then never looked at.
+        positives : list of B lists of str, or ids (B, P, L), optional
+            Further captions that are true for picture i; rows may differ in length, an empty string is none. Encoded
+            only where the objective reads them; a negative that equals one of them is taken out.
         group : sequence of B ints, optional
             Pictures with equal numbers are the same picture: their captions are never each other's negatives.
         objective : Objective or its name, default ``losses.infonce()``
+            Or your own: an object with ``on(image=, text=, ...)``, called and answering as ``Objective.on``. It is
+            given what its set of names ``needs`` holds, or without that attribute all there is.
+        teacher : Clip, optional
+            A frozen model that embeds the same pixels and captions, where the objective reads a teacher.
+        types : sequence of str, optional
+            Names of the K slots of negatives; adaptive margins are kept by them.
         made : embedding negatives, optional
             As from ``vlmneg.negatives.embed``: made of the batch's embeddings, with gradients through the towers.
         made_seed : int in [0, 2**64), default 0
         made_rows : sequence of B int in [0, 2**64), optional
             Numbers of the samples, from which their random numbers follow; default 0 to B - 1.
+        accumulate : int, default 1
+            Chunks in which the towers take the batch; the objective still sees all of it at once, so loss and gradients
+            are those of the whole batch. Activations take the room of one chunk, and all chunks but one are encoded
+            twice. More than B are B.
         backward : bool, default False
             Also fill ``gradients()``, replacing what it held.
 
         Returns
         -------
         LossResult
+            Its ``advance()`` moves the objective's state; nothing else does.
 
         Raises
         ------
         ValueError, TypeError
-            For shapes or types that do not fit, an empty batch, or values that are not finite.
+            For shapes or types that do not fit, an empty batch, values that are not finite, or something missing that
+            the objective reads.
+
+        References
+        ----------
+        Gao et al., Scaling deep contrastive learning batch size under memory limited setup. arXiv:2101.06983.
         """
-        from vlmneg import losses
+        return step.evaluate(
+            self, x, captions, negatives=negatives, valid=valid, neg_images=neg_images, neg_image_valid=neg_image_valid,
+            positives=positives, group=group, objective=objective, teacher=teacher, types=types, made=made,
+            made_seed=made_seed, made_rows=made_rows, accumulate=accumulate, backward=backward,
+        )  # fmt: skip
 
-        if objective is None or isinstance(objective, str):
-            objective = losses.get(objective or "infonce")
-        if not callable(getattr(objective, "on", None)):
-            raise TypeError(f"objective must be an Objective of vlmneg.losses or its name, got {objective!r}")
-        x = self._pixels(x)
-        ids, offsets = self.pack(captions)
-        if len(offsets) - 1 != len(x):
-            raise ValueError(f"there must be one caption per picture, got {len(offsets) - 1} for {len(x)} pictures")
-        neg, valid = valid_negatives(negatives, valid, len(x))
-        group = None if group is None else integers(group, "group")
-        slots = np.flatnonzero(valid)
-        if len(slots):
-            more, ends = self.pack(neg)
-            ids, offsets = np.concatenate([ids, more]), np.concatenate([offsets, ends[1:] + offsets[-1]])
-        image, text, _, _ = self._core.encode(x, ids, offsets, 1 if backward else 0, 1, 0)
-        self._finite(image, "image")
-        self._finite(text, "text")
-        b, k, e = len(x), valid.shape[1], self._config.embed
-        neg_text = np.zeros((b, k, e), np.float32)
-        neg_text.reshape(-1, e)[slots] = text[b:]
-        keys = text_keys(ids, offsets)
-        neg_keys = np.full(b * k, -1, np.int64)
-        neg_keys[slots] = keys[b:]
-        r = objective.on(
-            image=image,
-            text=text[:b],
-            neg_text=neg_text if k else None,
-            valid=valid if k else None,
-            group=group,
-            text_key=keys[:b],
-            neg_key=neg_keys.reshape(b, k) if k else None,
-            made=made,
-            made_seed=made_seed,
-            made_rows=made_rows,
-            scale=float(np.exp(self.logit_scale)),
-            backward=backward,
-        )
-        if backward:
-            dtext = r.dtext
-            if r.dneg_text is not None and len(slots):
-                dtext = np.concatenate([dtext, r.dneg_text.reshape(-1, e)[slots]])
-            self._core.backward(r.dimage, dtext, 0, None, None)
-            self.gradients()["logit_scale"][...] = r.dlog_scale
-        return LossResult(r.loss, r.terms, r.accuracy, int(offsets[-1]))
-
-    def reserve(self, images: int, captions: int, tokens: int | None = None) -> int:
+    def reserve(self, images: int, captions: int, tokens: int | None = None, accumulate: int = 1) -> int:
         """Size the training workspace once, so that no later step allocates.
 
         Parameters
         ----------
         images, captions : int
-            Of the largest batch; captions include negatives.
+            Of the largest batch; images include negative ones, captions include negatives and further true ones.
         tokens : int, default captions times context
+        accumulate : int, default 1
+            Chunks in which ``loss`` takes the batch: room is made for one of them.
 
         Returns
         -------
         int
             Bytes reserved; pages that no batch touches cost nothing.
         """
+        accumulate = integer(accumulate, "accumulate", 1, 2**31)
+        images, captions = integer(images, "images", 0, 2**24), integer(captions, "captions", 0, 2**24)
+        tokens = captions * self._config.context if tokens is None else integer(tokens, "tokens", 0, 2**30)
+        longest = -(-tokens // max(captions, 1))
+        images, captions = -(-images // accumulate), -(-captions // accumulate)
         self._core.gradients()
-        room = captions * self._config.context if tokens is None else tokens
-        return self._core.reserve(images, captions, room, 1, 0)
+        encoding = self._core.reserve(images, captions, captions * longest, 0, 0) if accumulate > 1 else 0
+        return encoding + self._core.reserve(images, captions, captions * longest, 1, 0)
 
     # ---- files ----
 
@@ -468,7 +475,7 @@ def _sizes(c: ClipConfig) -> tuple[int, ...]:
     return (
         c.embed, c.image_size, c.patch, c.context, c.vocab,
         c.image_width, c.image_heads, c.image_layers, c.image_mlp, act[c.image_activation],
-        c.text_width, c.text_heads, c.text_layers, c.text_mlp, act[c.text_activation],
+        c.text_width, c.text_heads, c.text_layers, c.text_mlp, act[c.text_activation], int(c.logit_bias),
     )  # fmt: skip
 
 

@@ -45,6 +45,8 @@ class ClipConfig:
         Pixel statistics (red, green, blue) of values in [0, 1]; ``std`` is positive.
     start, end : int
         Ids of the start and end token, in [0, vocab). The end token's position is the one that is pooled.
+    logit_bias : bool
+        Whether a learned bias stands beside the scale, as the sigmoid loss has one; it starts at -10.
 
     Raises
     ------
@@ -81,6 +83,7 @@ class ClipConfig:
     std: tuple[float, float, float] = STD
     start: int = 49406
     end: int = 49407
+    logit_bias: bool = False
 
     def __post_init__(self) -> None:
         for name, limit in _LIMITS.items():
@@ -104,6 +107,8 @@ class ClipConfig:
             if not 0 <= token < self.vocab:
                 raise ValueError(f"{name} must be a token id in [0, {self.vocab}), got {token}; state it beside vocab")
             object.__setattr__(self, name, token)
+        if not isinstance(self.logit_bias, bool):
+            raise TypeError(f"logit_bias must be True or False, got {self.logit_bias!r}")
         if self.start == self.end:
             raise ValueError(f"start and end must be two different token ids, got {self.start} for both")
         for name in ("mean", "std"):
@@ -294,6 +299,8 @@ class ClipConfig:
             shapes.update(_block(f"transformer.resblocks.{layer}", self.text_width, self.text_mlp))
         shapes["token_embedding.weight"] = (self.vocab, self.text_width)
         shapes.update(_norm("ln_final", self.text_width))
+        if self.logit_bias:
+            shapes["logit_bias"] = ()
         return shapes
 
 

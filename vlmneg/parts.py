@@ -63,7 +63,7 @@ class Trained:
     ['text_projection', 'logit_scale', 'visual.proj']
     >>> Trained(model, ["visual.pro"])
     Traceback (most recent call last):
-    ValueError: train: no tensor is named visual.pro; near are visual.proj, visual.ln_pre.bias, visual.ln_post.bias
+    ValueError: train: no tensor is named visual.pro; near are visual.proj
     """
 
     def __init__(self, model: Clip, train: str | Sequence[str] = "all", layer_decay: float = 1.0) -> None:
@@ -154,15 +154,6 @@ def matching(names: Sequence[str], patterns: Sequence[str], setting: str) -> lis
 
 def tower(name: str) -> str:
     """The tower whose tensor it is: "image", "text", or "" for the logit scale.
-
-    Parameters
-    ----------
-    name : str
-        OpenAI's.
-
-    Returns
-    -------
-    str
 
     Examples
     --------

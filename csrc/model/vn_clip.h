@@ -1,4 +1,4 @@
-/* CLIP: two towers and a scale. The model owns weights and gradients; a workspace owns one batch's activations.
+/* CLIP: two towers, a scale, perhaps a bias. The model owns weights and gradients; a workspace one batch's activations.
  * Letters: B images, S captions, N rows of a tower, C its width, E joint width, L layers. */
 #ifndef VN_CLIP_H
 #define VN_CLIP_H
@@ -13,6 +13,7 @@ typedef struct vn_tower_config {
 typedef struct vn_clip_config {
     int64_t embed, image_size, patch, context, vocab;
     vn_tower_config image, text;
+    int64_t bias; /* 1: a learned bias beside the scale, for the sigmoid loss */
 } vn_clip_config;
 
 typedef struct vn_block_weights {
@@ -24,6 +25,7 @@ typedef struct vn_clip_weights {
     float *positional_embedding, *text_projection, *logit_scale;
     float *class_embedding, *image_positions, *proj, *conv1, *ln_pre_weight, *ln_pre_bias;
     float *ln_post_weight, *ln_post_bias, *token_embedding, *ln_final_weight, *ln_final_bias;
+    float *logit_bias;              /* NULL where the configuration has none */
     vn_block_weights *image, *text; /* (layers) each */
 } vn_clip_weights;
 

@@ -71,7 +71,7 @@ bind_block(vn_block_weights *w, binder *b, const vn_tower_config *c, int64_t lay
 int64_t
 vn_clip_tensors(const vn_clip_config *config)
 {
-    return 14 + 12 * (config->image.layers + config->text.layers);
+    return 14 + config->bias + 12 * (config->image.layers + config->text.layers);
 }
 
 void
@@ -99,6 +99,9 @@ vn_clip_bind(vn_clip_weights *w, vn_arena *arena, vn_tensor *list, const vn_clip
     w->token_embedding = take(starts(&b, VN_NORMAL, 0.02), "token_embedding.weight", config->vocab, D, 0, 0);
     w->ln_final_weight = take(starts(&b, VN_CONSTANT, 1.0), "ln_final.weight", D, 0, 0, 0);
     w->ln_final_bias = take(starts(&b, VN_CONSTANT, 0.0), "ln_final.bias", D, 0, 0, 0);
+    w->logit_bias = NULL;
+    if (config->bias)
+        w->logit_bias = take(starts(&b, VN_CONSTANT, -10.0), "logit_bias", 0, 0, 0, 0); /* SigLIP's start */
 }
 
 enum { CHUNK = 4096 };

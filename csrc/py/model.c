@@ -13,13 +13,13 @@ read_sizes(PyObject *tuple, int64_t *size)
                  {"context", 1 << 16},      {"vocab", 1 << 24},       {"image_width", 1 << 16},
                  {"image_heads", 1 << 12},  {"image_layers", 1 << 10}, {"image_mlp", 1 << 20},
                  {"image_act", VN_ACT_GELU}, {"text_width", 1 << 16},  {"text_heads", 1 << 12},
-                 {"text_layers", 1 << 10},  {"text_mlp", 1 << 20},    {"text_act", VN_ACT_GELU}};
-    if (!PyTuple_Check(tuple) || PyTuple_GET_SIZE(tuple) != 15) {
-        PyErr_SetString(PyExc_TypeError, "sizes must be a tuple of 15 integers");
+                 {"text_layers", 1 << 10},  {"text_mlp", 1 << 20},    {"text_act", VN_ACT_GELU}, {"bias", 1}};
+    if (!PyTuple_Check(tuple) || PyTuple_GET_SIZE(tuple) != 16) {
+        PyErr_SetString(PyExc_TypeError, "sizes must be a tuple of 16 integers");
         return -1;
     }
-    for (Py_ssize_t i = 0; i < 15; i++)
-        if (vnpy_int64(PyTuple_GET_ITEM(tuple, i), field[i].name, 1, field[i].limit, &size[i]) < 0)
+    for (Py_ssize_t i = 0; i < 16; i++)
+        if (vnpy_int64(PyTuple_GET_ITEM(tuple, i), field[i].name, i < 15, field[i].limit, &size[i]) < 0)
             return -1;
     if (size[1] % size[2] != 0 || size[5] % size[6] != 0 || size[10] % size[11] != 0) {
         PyErr_SetString(PyExc_ValueError, "patch must divide image_size, and heads their width");
@@ -32,7 +32,7 @@ static PyObject *
 model_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     PyObject *sizes;
-    int64_t s[15];
+    int64_t s[16];
     vn_error error;
     if (kwargs != NULL && PyDict_GET_SIZE(kwargs) > 0) {
         PyErr_SetString(PyExc_TypeError, "Model takes no keywords");
@@ -41,7 +41,7 @@ model_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTuple(args, "O:Model", &sizes) || read_sizes(sizes, s) < 0)
         return NULL;
     vn_clip_config config = {s[0], s[1], s[2], s[3], s[4], {s[5], s[6], s[7], s[8], (vn_act)s[9]},
-                             {s[10], s[11], s[12], s[13], (vn_act)s[14]}};
+                             {s[10], s[11], s[12], s[13], (vn_act)s[14]}, s[15]};
     vnpy_model *self = (vnpy_model *)type->tp_alloc(type, 0);
     if (self == NULL)
         return NULL;

@@ -31,8 +31,8 @@ _WITHOUT_EFFECT = {
 _VISION = {"layers", "width", "head_width", "mlp_ratio", "patch_size", "image_size", "pool_type", "patch_dropout"}
 _TEXT = {"context_length", "vocab_size", "width", "heads", "layers", "mlp_ratio", "pool_type", "eos_id"}
 _MODEL = {
-    "embed_dim", "quick_gelu", "vision_cfg", "text_cfg", "custom_text", "init_logit_scale", "nonscalar_logit_scale",
-    "output_dict", "cast_dtype",
+    "embed_dim", "quick_gelu", "vision_cfg", "text_cfg", "custom_text", "init_logit_scale", "init_logit_bias",
+    "nonscalar_logit_scale", "output_dict", "cast_dtype",
 }  # fmt: skip
 
 
@@ -84,7 +84,7 @@ def read(folder: Path, end: int | None = None) -> dict[str, Any]:
     vision, text = _object(model, "vision_cfg"), _object(model, "text_cfg")
     if isinstance(vision.get("layers"), list):
         raise ValueError("open_clip_config.json gives a list of layers, a ResNet; only vision transformers are known")
-    _refuse(model, _MODEL, {"init_logit_bias": (None,)}, "model_cfg")
+    _refuse(model, _MODEL, {}, "model_cfg")
     _refuse(vision, _VISION, {**_NEUTRAL, "pool_type": ("tok",)}, "vision_cfg")
     _refuse(text, _TEXT | {"hf_tokenizer_name"}, _NEUTRAL, "text_cfg")
     if vision.get("patch_dropout"):
@@ -113,6 +113,7 @@ def read(folder: Path, end: int | None = None) -> dict[str, Any]:
         "text_layers": files.number(text, "layers", 12, file),
         "text_mlp": _mlp(text_width, text),
         "end": last,
+        "logit_bias": model.get("init_logit_bias") is not None,
     }
     if isinstance(model.get("quick_gelu"), bool):
         stated["image_activation"] = stated["text_activation"] = "quick_gelu" if model["quick_gelu"] else "gelu"
@@ -197,6 +198,7 @@ def write(folder: Path, config: ClipConfig) -> None:
                 "quick_gelu": config.image_activation == "quick_gelu",
                 "vision_cfg": vision,
                 "text_cfg": text,
+                **({"init_logit_bias": -10.0} if config.logit_bias else {}),
             },
             "preprocess_cfg": {
                 "size": config.image_size,

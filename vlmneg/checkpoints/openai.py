@@ -15,7 +15,6 @@ _PREFIXES = ("module.", "_orig_mod.")
 _SCALARS = {"input_resolution": "image_size", "context_length": "context", "vocab_size": "vocab"}
 _NESTED = ("state_dict", "model_state_dict", "model")
 _FOREIGN = (
-    (re.compile(r"logit_bias$"), "a SigLIP model (it has a logit_bias), and only CLIP's loss is known here"),
     (re.compile(r"lora_|\.base_layer\."), "unmerged LoRA adapters; merge them first (peft: merge_and_unload)"),
     (re.compile(r"visual\.(layer\d|attnpool)\."), "a ResNet image tower, and only vision transformers are known here"),
     (re.compile(r"visual\.trunk\."), "an image tower of timm, and only CLIP's own is known here"),
@@ -62,12 +61,12 @@ def clean(tensors: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[s
             raise ValueError(f"tensor {key!r} holds integers (or is no float), and no weight of CLIP does")
         if name in weights:
             raise ValueError(f"two tensors have the name {name!r} once prefixes are taken off ({key!r} is the second)")
-        weights[name] = x.reshape(()) if name == "logit_scale" and x.shape == (1,) else x
+        weights[name] = x.reshape(()) if name in ("logit_scale", "logit_bias") and x.shape == (1,) else x
     return weights, stated
 
 
 def sizes(state: dict[str, np.ndarray]) -> dict[str, int]:
-    """The sizes that shapes tell: all of ClipConfig's but the numbers of heads.
+    """The sizes that shapes tell: all of ClipConfig's but the numbers of heads; and whether there is a bias.
 
     Parameters
     ----------
@@ -103,6 +102,7 @@ def sizes(state: dict[str, np.ndarray]) -> dict[str, int]:
         "text_width": text_width,
         "text_layers": _layers(state, "transformer"),
         "text_mlp": _shape(state, "transformer.resblocks.0.mlp.c_fc.weight", 2)[0],
+        "logit_bias": "logit_bias" in state,
     }
 
 

@@ -28,6 +28,7 @@ _TOWER = (
     ("visual.ln_post.", "vision_model.post_layernorm."),
     ("visual.proj", "visual_projection.weight"),
     ("logit_scale", "logit_scale"),
+    ("logit_bias", "logit_bias"),
 )
 _BLOCK = (
     ("attn.out_proj.", "self_attn.out_proj."),
@@ -175,6 +176,8 @@ def read(folder: Path) -> dict[str, Any]:
     if config.get("projection_dim") is not None:
         stated["embed"] = files.number(config, "projection_dim", 0, file)
     stated["start"], stated["end"] = _tokens(text, stated["vocab"])
+    if "logit_bias" in config:  # vlmneg's own: transformers' CLIP has no bias and passes over the tensor
+        stated["logit_bias"] = config["logit_bias"] is True
     return {**stated, **_preprocessing(folder, stated["image_size"])}
 
 
@@ -276,6 +279,7 @@ def write(folder: Path, config: ClipConfig) -> None:
             "dtype": "float32",
             "projection_dim": config.embed,
             "logit_scale_init_value": 2.6592,
+            **({"logit_bias": True} if config.logit_bias else {}),
             "text_config": text,
             "vision_config": vision,
         },

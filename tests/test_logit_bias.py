@@ -1,0 +1,144 @@
+"""The learned bias beside the scale: made, saved and loaded in each layout, trained, and told apart from plain CLIP."""
+
+import json
+
+import numpy as np
+import peers
+import pytest
+
+import vlmneg as vn
+from vlmneg.checkpoints import safetensors
+
+BIASED = peers.ODD.replace(logit_bias=True)
+
+
+class Sigmoid:
+    """The pairwise sigmoid loss in NumPy, an objective of the caller's own (arXiv:2303.15343)."""
+
+    needs = frozenset({"bias"})
+
+    def on(self, *, image, text, scale, bias, **others):
+        x, y = image.astype(float), text.astype(float)
+        b = len(x)
+        label = 2 * np.eye(b) - 1
+        cosines = x @ y.T
+        margin = label * (scale * cosines + bias)
+        loss = np.logaddexp(0, -margin).sum() / b
+        dz = -label / (1 + np.exp(margin)) / b
+        return Answer(loss, scale * dz @ y, scale * dz.T @ x, scale * (dz * cosines).sum(), dz.sum())
+
+
+class Answer:
+    accuracy = None
+
+    def __init__(self, loss, dimage, dtext, dlog_scale, dbias):
+        self.loss, self.terms, self.dimage, self.dtext = loss, {"sigmoid": loss}, dimage, dtext
+        self.dlog_scale, self.dbias = dlog_scale, dbias
+
+
+def batch(config, b=5, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((b, 3, config.image_size, config.image_size)).astype(np.float32)
+    return x, [[config.start, *rng.integers(1, config.vocab - 2, 4), config.end] for _ in range(b)]
+
+
+def test_a_biased_model_is_the_same_otherwise():
+    plain = vn.Clip(peers.ODD, seed=3)
+    assert plain.logit_bias is None and "logit_bias" not in plain.state_dict()
+    biased = vn.Clip(BIASED, seed=3)
+    assert float(biased.logit_bias) == -10 and list(biased.state_dict()) == list(BIASED.tensors())
+    assert all((biased.state_dict()[n] == w).all() for n, w in plain.state_dict().items())
+    made = plain.with_bias(-3.5)
+    assert float(made.logit_bias) == -3.5 and made.config == BIASED and plain.logit_bias is None
+    x, ids = batch(peers.ODD)
+    assert made.loss(x, ids).loss == plain.loss(x, ids).loss
+    with pytest.raises(ValueError, match="logit_bias holds NaN"):
+        plain.with_bias(float("nan"))
+    with pytest.raises(TypeError, match="True or False"):
+        peers.ODD.replace(logit_bias=-10)
+
+
+def test_gradient_and_steps():
+    """The gradient by the bias is what differences say; AdamW moves the bias without decaying or clamping it."""
+    model = vn.Clip(BIASED, seed=1)
+    model.logit_scale[...] = np.log(10)
+    x, ids = batch(BIASED)
+    first = model.loss(x, ids, objective=Sigmoid(), backward=True)
+    gradient = {n: float(model.gradients()[n]) for n in ("logit_bias", "logit_scale")}
+    for name, want in gradient.items():
+        sides = []
+        for h in (1e-2, -1e-2):
+            model.state_dict()[name][...] += np.float32(h)
+            sides.append(model.loss(x, ids, objective=Sigmoid()).loss)
+            model.state_dict()[name][...] -= np.float32(h)
+        assert np.isclose((sides[0] - sides[1]) / 2e-2, want, rtol=1e-2, atol=1e-5), name
+    optimizer = vn.optim.AdamW(lr=0.01, weight_decay=0.5)
+    for _ in range(20):
+        result = model.loss(x, ids, objective=Sigmoid(), backward=True)
+        optimizer.update(model)
+    assert result.loss < first.loss and -10 < float(model.logit_bias) < -9
+    still = vn.optim.AdamW(lr=0.0, weight_decay=0.5)
+    before = float(model.logit_bias)
+    still.update(model)
+    assert float(model.logit_bias) == before
+    model.loss(x, ids, backward=True)  # InfoNCE has none
+    assert float(model.gradients()["logit_bias"]) == 0
+    with pytest.raises(ValueError, match="with_bias"):
+        vn.Clip(peers.ODD).loss(x, ids, objective=Sigmoid())
+
+
+@pytest.mark.parametrize("layout", ["transformers", "open_clip"])
+def test_saved_and_loaded(tmp_path, layout):
+    config = BIASED.replace(image_activation="gelu", text_activation="gelu")
+    model = vn.Clip(config, seed=2)
+    model.logit_bias[...] = -7.25
+    model.save_pretrained(tmp_path / "a", layout=layout)
+    again = vn.Clip.from_pretrained(tmp_path / "a")
+    assert again.config == config and float(again.logit_bias) == -7.25
+    assert all((again.state_dict()[n] == w).all() for n, w in model.state_dict().items())
+    other = "open_clip" if layout == "transformers" else "transformers"
+    again.save_pretrained(tmp_path / "b", layout=other)
+    assert float(vn.Clip.from_pretrained(tmp_path / "b").logit_bias) == -7.25
+    vn.Clip(peers.ODD).save_pretrained(tmp_path / "plain", layout=layout)
+    assert vn.Clip.from_pretrained(tmp_path / "plain").logit_bias is None
+
+
+def test_files_without_our_record(tmp_path):
+    """The tensor alone says that there is a bias; a file that claims one and lacks it, or the reverse, is refused."""
+    model = vn.Clip(BIASED, seed=2)
+    for layout, weights in (("transformers", "model.safetensors"), ("open_clip", "open_clip_model.safetensors")):
+        folder = tmp_path / layout
+        model.save_pretrained(folder, layout=layout)
+        tensors = {n: np.array(x) for n, x in safetensors.read(folder / weights)[0].items()}
+        tensors["logit_bias"] = tensors["logit_bias"].reshape(1)
+        safetensors.write(folder / weights, tensors, {})
+        assert float(vn.Clip.from_pretrained(folder).logit_bias) == -10
+        del tensors["logit_bias"]
+        safetensors.write(folder / weights, tensors, {})
+        with pytest.raises(ValueError, match="logit_bias = True"):
+            vn.Clip.from_pretrained(folder)
+    edited = tmp_path / "open_clip" / "open_clip_config.json"
+    text = json.loads(edited.read_text())
+    del text["model_cfg"]["init_logit_bias"]
+    edited.write_text(json.dumps(text))
+    assert vn.Clip.from_pretrained(tmp_path / "open_clip").logit_bias is None
+
+
+def test_open_clip_loads_it(tmp_path):
+    """open_clip builds the model from our configuration and takes our weights strictly, the bias too."""
+    torch = pytest.importorskip("torch")
+    package = peers.open_clip()
+    from safetensors.torch import load_file
+
+    model = vn.Clip(BIASED, seed=4)
+    model.logit_bias[...] = -6.5
+    model.save_pretrained(tmp_path, layout="open_clip")
+    fields = json.loads((tmp_path / "open_clip_config.json").read_text())["model_cfg"]
+    peer = package.model.CLIP(**fields)
+    peer.load_state_dict(load_file(tmp_path / "open_clip_model.safetensors"), strict=True)
+    assert peer.logit_bias.item() == -6.5
+    x, ids = batch(BIASED)
+    with torch.no_grad():
+        got = peer.encode_image(torch.tensor(x), normalize=True).numpy()
+    assert np.abs(got - model.encode_image(x, normalize=True)).max() < 1e-6
+    assert len(ids) == len(x)

@@ -1,0 +1,319 @@
+"""A training step: pixels and captions through the towers, an objective on their rows, gradients back.
+
+Rows of a tower stand in one order: pictures, then valid negative pictures; captions, then valid negatives, then further
+true captions. `accumulate` cuts each tower's rows into chunks of its own, so a sample's rows may lie in several.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vlmneg import losses
+from vlmneg.arrays import integer
+from vlmneg.captions import integers, slot_mask, text_keys, valid_slots
+
+if TYPE_CHECKING:
+    from vlmneg.clip import Clip
+
+# What an objective may need, and what its caller must then give.
+_GIVE = {
+    "neg_image": "give neg_images=, pictures (B, M, 3, S, S) that show something else",
+    "pos_text": "give positives=, B lists of further true captions",
+    "pos_image": "Clip.loss takes one picture a caption; evaluate such an objective on embeddings, by its .on",
+    "teacher_image": "give teacher=, a frozen Clip",
+    "teacher_text": "give teacher=, a frozen Clip",
+    "bias": "make it of this one by model.with_bias()",
+}
+
+
+@dataclass(frozen=True)
+class LossResult:
+    """What one evaluation of an objective gave.
+
+    Attributes
+    ----------
+    loss : float
+    terms : dict of str to float
+        The unweighted value of each term.
+    accuracy : float or None
+        Share of the valid negatives that score below the true caption of their own image; None without negatives.
+    tokens : int
+        Text tokens that were encoded.
+    margins : dict of str to float
+        The adaptive margins that the objective used, by type of negative; empty where it has none.
+    objective : object
+        What was evaluated, and
+    rows : object
+        what it said of the embeddings; for `advance`.
+    """
+
+    loss: float
+    terms: dict[str, float]
+    accuracy: float | None
+    tokens: int
+    margins: dict[str, float] = field(default_factory=dict)
+    objective: Any = field(default=None, repr=False, compare=False)
+    rows: Any = field(default=None, repr=False, compare=False)
+
+    def advance(self) -> None:
+        """Move the objective's state, such as adaptive margins, by this batch; call it once, after the update."""
+        if callable(getattr(self.objective, "advance", None)):
+            self.objective.advance(self.rows)
+
+
+class Towers:
+    """The rows of a batch in both towers, encoded in chunks and differentiated chunk by chunk.
+
+    The last chunk is encoded with its activations kept, the others without. Backward begins with the last one and
+    encodes the others again: one chunk alone is the plain step, and no more than one chunk's activations are held.
+
+    Parameters
+    ----------
+    model : Clip
+    x : ndarray of shape (B, 3, S, S), float32
+    more : ndarray of shape (N, 3, S, S), float32
+        Further pictures, of which
+    slots : ndarray of shape (n,), integer
+        these are encoded.
+    ids, offsets : ndarray
+        Packed captions.
+    chunks : int
+        At least 1, at most B.
+
+    References
+    ----------
+    Gao et al., Scaling deep contrastive learning batch size under memory limited setup. arXiv:2101.06983, section 3.
+    """
+
+    def __init__(self, model: Clip, x: np.ndarray, more: np.ndarray, slots: np.ndarray, ids: np.ndarray,
+                 offsets: np.ndarray, chunks: int) -> None:
+        self.model, self.x, self.more, self.slots, self.ids, self.offsets = model, x, more, slots, ids, offsets
+        rows = len(x) + len(slots), len(offsets) - 1
+        self.bounds = [tuple(n * i // chunks for n in rows) for i in range(chunks + 1)]
+
+    def encode(self, keep: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Unit embeddings of all pictures and captions.
+
+        Parameters
+        ----------
+        keep : bool
+            Whether backward follows.
+
+        Returns
+        -------
+        image, text : ndarray of shape (rows, E), float32
+        """
+        last = len(self.bounds) - 2
+        parts = [self._chunk(i, keep and i == last) for i in range(last + 1)]
+        image, text = (p[0] if last == 0 else np.concatenate(p) for p in zip(*parts, strict=True))
+        return self.model._finite(image, "image"), self.model._finite(text, "text")
+
+    def backward(self, dimage: np.ndarray, dtext: np.ndarray) -> None:
+        """Gradients of the weights, in place of those that the model holds.
+
+        Parameters
+        ----------
+        dimage, dtext : ndarray of shape (rows, E), float32
+        """
+        last = len(self.bounds) - 2
+        for i in range(last, -1, -1):
+            if i < last:
+                self._chunk(i, True)
+            (a, c), (b, d) = self.bounds[i : i + 2]
+            self.model._core.backward(dimage[a:b], dtext[c:d], int(i < last), None, None)
+
+    def _chunk(self, i: int, keep: bool) -> tuple[np.ndarray, np.ndarray]:
+        (a, c), (b, d) = self.bounds[i : i + 2]
+        begin = self.offsets[c]
+        return self.model._core.encode(
+            self._pixels(a, b), self.ids[begin : self.offsets[d]], self.offsets[c : d + 1] - begin, int(keep), 1, 0
+        )[:2]
+
+    def _pixels(self, a: int, b: int) -> np.ndarray:
+        n = len(self.x)
+        if b <= n:
+            return self.x[a:b]
+        return np.concatenate([self.x[a:n], self.more[self.slots[max(a - n, 0) : b - n]]])
+
+
+class Places:
+    """Where a tower's rows belong: the first B to the samples, then one for each valid slot, mask after mask.
+
+    Parameters
+    ----------
+    b : int
+    masks : tuple of ndarray of shape (B, K), uint8
+    """
+
+    def __init__(self, b: int, *masks: np.ndarray) -> None:
+        self.b, self.shapes = b, [m.shape for m in masks]
+        self.slots = [np.flatnonzero(m) for m in masks]
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return self.b + sum(map(len, self.slots))
+
+    def spread(self, rows: np.ndarray, empty: float = 0) -> list[np.ndarray]:
+        """Rows (n, ...) as samples (B, ...) and slots (B, K, ...), of which those that are not valid hold `empty`."""
+        parts, first = [rows[: self.b]], self.b
+        for shape, slots in zip(self.shapes, self.slots, strict=True):
+            own = rows[first : first + len(slots)]
+            first += len(slots)
+            if len(slots) < shape[0] * shape[1]:
+                part = np.full((shape[0] * shape[1], *rows.shape[1:]), empty, rows.dtype)
+                part[slots] = own
+                own = part
+            parts.append(own.reshape(*shape, *rows.shape[1:]))
+        return parts
+
+    def gather(self, parts: list[np.ndarray | None], e: int) -> np.ndarray:
+        """The inverse for gradients of width e, None for those that are 0."""
+        rows = np.zeros((self.rows, e), np.float32)
+        first = 0
+        for part, slots in zip(parts, [np.arange(self.b), *self.slots], strict=True):
+            if part is not None:
+                rows[first : first + len(slots)] = part.reshape(-1, e)[slots]
+            first += len(slots)
+        return rows
+
+
+def evaluate(
+    model: Clip,
+    x: np.ndarray,
+    captions: Any,
+    *,
+    negatives: Any,
+    valid: Any,
+    neg_images: Any,
+    neg_image_valid: Any,
+    positives: Any,
+    group: Any,
+    objective: Any,
+    teacher: Clip | None,
+    types: Any,
+    made: Any,
+    made_seed: int,
+    made_rows: Any,
+    accumulate: int,
+    backward: bool,
+) -> LossResult:
+    """An objective on one batch, and its gradients; the parameters are those of ``Clip.loss``."""
+    objective = _objective(objective)
+    x = model._pixels(x)
+    b = len(x)
+    chunks = min(integer(accumulate, "accumulate", 1, 2**31), b)
+    reads = _reads(objective, {"neg_image": neg_images if made is None else made, "pos_text": positives,
+                               "pos_image": None, "teacher_image": teacher, "teacher_text": teacher,
+                               "bias": model.logit_bias})  # fmt: skip
+    if neg_images is None and neg_image_valid is not None:
+        raise ValueError("neg_image_valid describes neg_images, which are missing")
+    neg, valid = valid_slots(negatives, valid, b)
+    pos, pos_valid = valid_slots(positives if "pos_text" in reads else None, None, b, "positives")
+    more, more_valid = _negative_images(model, neg_images if "neg_image" in reads else None, neg_image_valid, b)
+    ids, offsets = _pack(model, captions, b, neg, pos)
+    pictures, texts = Places(b, more_valid), Places(b, valid, pos_valid)
+    text_key, neg_key, pos_key = texts.spread(text_keys(ids, offsets), -1)
+    valid = valid & ~(neg_key[:, :, None] == pos_key[:, None, :]).any(2)  # what is true of the picture is no negative
+
+    towers = Towers(model, x, more, pictures.slots[0], ids, offsets, chunks)
+    image, text = towers.encode(backward)
+    image, neg_image = pictures.spread(image)
+    text, neg_text, pos_text = texts.spread(text)
+    given: dict[str, Any] = {"made": made, "made_seed": made_seed, "made_rows": made_rows}
+    if valid.shape[1]:
+        given |= {"neg_text": neg_text, "valid": valid, "neg_key": neg_key}
+    if more_valid.shape[1]:
+        given |= {"neg_image": neg_image, "neg_image_valid": more_valid}
+    if pos_valid.shape[1]:
+        given |= {"pos_text": pos_text, "pos_text_valid": pos_valid}
+    if types is not None:
+        given["types"] = types
+    if model.logit_bias is not None and "bias" in reads:
+        given["bias"] = float(model.logit_bias)
+    if teacher is not None:
+        given |= _teach(teacher, model, x, captions, reads)
+    margins = dict(objective.margins()) if callable(getattr(objective, "margins", None)) else {}
+    r = objective.on(image=image, text=text, text_key=text_key, scale=float(np.exp(model.logit_scale)),
+                     group=None if group is None else integers(group, "group"), backward=backward, **given)
+    if backward:
+        e = model.config.embed
+        d = {name: getattr(r, name, None) for name in ("dimage", "dneg_image", "dtext", "dneg_text", "dpos_text")}
+        towers.backward(pictures.gather([d["dimage"], d["dneg_image"]], e),
+                        texts.gather([d["dtext"], d["dneg_text"], d["dpos_text"]], e))
+        gradients = model.gradients()
+        gradients["logit_scale"][...] = r.dlog_scale
+        if "bias" in reads:
+            gradients["logit_bias"][...] = r.dbias
+    return LossResult(float(r.loss), dict(r.terms), r.accuracy, int(offsets[-1]), margins, objective, r)
+
+
+def _objective(objective: Any) -> Any:
+    if objective is None or isinstance(objective, str):
+        return losses.get(objective or "infonce")
+    if not callable(getattr(objective, "on", None)):
+        raise TypeError(f"objective must be an Objective of vlmneg.losses, its name, or have .on, got {objective!r}")
+    return objective
+
+
+def _reads(objective: Any, given: dict[str, Any]) -> set[str]:
+    """What the objective reads of what may be given; all of it where the objective doesn't say what it needs."""
+    needs = getattr(objective, "needs", None)
+    if needs is None:
+        known = {"neg_image"} if isinstance(objective, losses.Objective) else set(given)
+        return {name for name in known if given[name] is not None}
+    for name, value in given.items():
+        if name in needs and value is None:
+            who = "the model has none" if name == "bias" else "none was given"
+            raise ValueError(f"{objective!r} reads {name}, and {who}: {_GIVE[name]}")
+    return set(needs)
+
+
+def _negative_images(model: Clip, more: Any, valid: Any, b: int) -> tuple[np.ndarray, np.ndarray]:
+    """Negative pictures (B M, 3, S, S) and their mask (B, M); pictures whose slot isn't valid are not looked at."""
+    size = model.config.image_size
+    if more is None:
+        return np.empty((0, 3, size, size), np.float32), np.zeros((b, 0), np.uint8)
+    shape = f"(B, M, 3, {size}, {size})"
+    if not isinstance(more, np.ndarray) or more.dtype != np.float32:
+        raise TypeError(f"neg_images must be a float32 array of shape {shape}, as preprocess gives pixels, got "
+                        f"{getattr(more, 'dtype', type(more).__name__)}")
+    if more.ndim != 5 or more.shape[0] != b or more.shape[2:] != (3, size, size):
+        raise ValueError(f"neg_images must have shape {shape} with B = {b}, got {more.shape}")
+    mask = slot_mask(valid, more.shape[:2], "neg_image_valid")
+    flat = more.reshape(-1, 3, size, size)
+    for slot in np.flatnonzero(mask):
+        model._pixels(flat[slot : slot + 1])
+    return flat, mask
+
+
+def _pack(model: Clip, captions: Any, b: int, *further: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Captions and further ones, where there are any, as packed ids one after another."""
+    ids, offsets = model.pack(captions)
+    if len(offsets) - 1 != b:
+        raise ValueError(f"there must be one caption per picture, got {len(offsets) - 1} for {b} pictures")
+    for more in further:
+        if more is not None and len(more):
+            packed, ends = model.pack(more)
+            ids, offsets = np.concatenate([ids, packed]), np.concatenate([offsets, ends[1:] + offsets[-1]])
+    return ids, offsets
+
+
+def _teach(teacher: Any, model: Clip, x: np.ndarray, captions: Any, reads: set[str]) -> dict[str, np.ndarray]:
+    """Unit embeddings of the same pictures and captions by the teacher, which keeps nothing for a backward pass."""
+    given = {}
+    if not all(hasattr(teacher, name) for name in ("config", "encode_image", "encode_text")):
+        raise TypeError(f"teacher must be a Clip, got {type(teacher).__name__}")
+    if "teacher_image" in reads:
+        ours, theirs = model.config, teacher.config
+        if (ours.image_size, ours.mean, ours.std) != (theirs.image_size, theirs.mean, theirs.std):
+            raise ValueError("the teacher must read the same pixels: image_size, mean and std of the model are "
+                             f"{ours.image_size, ours.mean, ours.std}, and the teacher's "
+                             f"{theirs.image_size, theirs.mean, theirs.std}")
+        given["teacher_image"] = teacher.encode_image(x, normalize=True)
+    if "teacher_text" in reads:
+        given["teacher_text"] = teacher.encode_text(captions, normalize=True)
+    return given
