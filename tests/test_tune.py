@@ -1,6 +1,8 @@
 """What trains and how: optimisers, frozen parts, layer-wise decay, LoRA, averages; each goes on to the same bits."""
 
+import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -378,3 +380,73 @@ def test_no_teacher_is_refused(data):  # noqa: F811
 def test_settings_of_a_file():
     wanted = vn.settings.run_settings({"train": {"train": ["visual.*"], "lora": 4, "lora_on": ["*.c_fc.weight"]}})
     assert wanted.train.train == ("visual.*",) and wanted.train.lora_on == ("*.c_fc.weight",)
+
+
+# ---- WiSE-FT ----
+
+
+def test_wise(data, tmp_path, capsys):  # noqa: F811
+    """From the command line: a run's start and end, drawn scenes, the best mixture saved."""
+    from vlmneg import cli, wise
+
+    for _ in run(fresh(), data, out=tmp_path / "a", steps=6, lora=2, ema=0.5):
+        pass
+    paths = [str(tmp_path / "a" / "start"), str(tmp_path / "a")]
+    known = [name for name in ("edits", "retrieval") if name in wise.names()]
+    small, wise.SCENES = wise.SCENES, 24
+    try:
+        asked = ["wise", *paths, *known, "--alphas", "0,0.5,1", "--out", str(tmp_path / "w")]
+        assert cli.main([*asked, "--save", "best", str(tmp_path / "best")]) == 0
+        save = ["--save", "0.5", str(tmp_path / "half")]
+        assert cli.main(["wise", *paths, *known, "--alphas=0.5", *save, "--json"]) == 0
+    finally:
+        wise.SCENES = small
+    out = capsys.readouterr().out
+    table = (tmp_path / "w" / "wise.txt").read_text()
+    assert out.startswith(table) and table.count("best") == 1 and len(table.splitlines()) == 4
+    found = json.loads((tmp_path / "w" / "wise.json").read_text())
+    assert found["best"] == found["alphas"][int(np.argmax(found["means"]))]
+    assert json.loads(out[len(table):])["scores"]["retrieval i2t_r1"][0] == found["scores"]["retrieval i2t_r1"][1]
+    assert (tmp_path / "w" / "wise.png").read_bytes()[:4] == b"\x89PNG"
+    start, tuned = vn.Clip.from_pretrained(paths[0]), vn.Clip.from_pretrained(runs.latest_checkpoint(paths[1]))
+    mixed = vn.Clip.from_pretrained(tmp_path / "half")
+    assert bits(mixed) == bits(vn.ensemble.interpolate(start, tuned, 0.5))
+    assert bits(vn.Clip.from_pretrained(tmp_path / "best")) == bits(
+        vn.ensemble.interpolate(start, tuned, found["best"]))
+    held_out = vn.data.scenes(24, first=wise.FIRST_SCENE)
+    assert vn.evaluate(tuned, "retrieval", data=held_out)["i2t_r1"] == found["scores"]["retrieval i2t_r1"][2]
+
+
+def test_sweep_by_hand():
+    from vlmneg.wise import Sweep
+
+    found = Sweep((0.0, 0.5, 1.0), {"edits a": (0.0, 0.0, 1.0), "edits macro": (0.2, 0.6, 0.8),
+                                    "retrieval i2t_r1": (0.6, 0.6, 0.2), "retrieval t2i_r1": (0.4, 0.6, 0.0)})
+    assert found.means == pytest.approx((0.35, 0.6, 0.45)) and found.best == 0.5
+    assert list(found.leading()) == ["edits macro", "retrieval i2t_r1", "retrieval t2i_r1"]
+    assert found.table().splitlines()[2].split() == ["0.5", "0.0", "60.0", "60.0", "60.0", "60.0", "best"]
+
+
+@pytest.mark.parametrize("words, sentence", [
+    (["--alphas", "0,2"], r"--alphas takes numbers in \[0, 1\], got '2'"),
+    (["--alphas", "0,x"], r"--alphas takes numbers in \[0, 1\], got 'x'"),
+    (["--save", "most", "there"], r"--save takes numbers in \[0, 1\] or best, got 'most'"),
+    ([], "these differ in embed"),
+])
+def test_wise_says_no(tmp_path, capsys, words, sentence):
+    from vlmneg import cli
+
+    fresh().save_pretrained(tmp_path / "a")
+    vn.Clip(fresh().config.replace(embed=8), tokenizer=fresh().tokenizer).save_pretrained(tmp_path / "b")
+    assert cli.main(["wise", str(tmp_path / "a"), str(tmp_path / "b"), "retrieval", *words]) in (1, 2)
+    assert re.search(sentence, capsys.readouterr().err)
+
+
+def test_the_average_of_a_run_is_loaded(data, tmp_path):  # noqa: F811
+    from vlmneg.experiment import load_model
+
+    for _ in run(fresh(), data, out=tmp_path / "a", steps=2, ema=0.5):
+        pass
+    newest = runs.latest_checkpoint(tmp_path / "a")
+    assert bits(load_model(str(tmp_path / "a" / "ema"))) == bits(load_model(str(newest / "ema")))
+    assert bits(load_model(str(tmp_path / "a"))) == bits(load_model(str(newest)))

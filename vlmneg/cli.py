@@ -10,7 +10,7 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-from . import __version__
+from . import __version__, wise
 from .benchmarks import names
 from .gnm import command as gnm
 from .negatives import recipes as negative_recipes
@@ -49,6 +49,7 @@ CAPTIONS is COCO's or Karpathy's JSON, JSONL, TSV, CSV, a text of a caption a li
 an interruption the same command goes on where it stopped. A recipe file holds lines such as
 negatives = [{ name = "text.swap", k = 2 }, { name = "text.replace", k = 1, concept = "color" }].""",
     "gnm": gnm.EXAMPLES,
+    "wise": wise.EXAMPLES,
     "convert": """examples:
   vlmneg convert clip-vit-base-patch32 clip-open --layout open_clip
   vlmneg convert ViT-B-32.pt clip-b32 --activation quick_gelu""",
@@ -113,6 +114,7 @@ def parser() -> Parser:
     negatives.add_argument("--visit", type=int, default=0, metavar="N", help="another visit gives other negatives")
     negatives.add_argument("--overwrite", action="store_true", help="replace what other settings made")
     gnm.add_arguments(command("gnm", gnm.SUMMARY))
+    wise.add_arguments(command("wise", wise.SUMMARY))
     convert = command("convert", "Rewrite a checkpoint in another layout.")
     convert.add_argument("source", metavar="SRC", help="folder, OpenAI's .pt file, or hf-hub:org/name")
     convert.add_argument("target", metavar="DST", help="folder to write")
@@ -203,6 +205,12 @@ def run_gnm(given: argparse.Namespace) -> None:
     _say(given, made.to_dict(), str(made))
 
 
+def run_wise(given: argparse.Namespace) -> None:
+    """Scores between a start and what it was tuned to."""
+    found = wise.main(given)
+    _say(given, found.to_dict(), found.table())
+
+
 def run_convert(given: argparse.Namespace) -> None:
     """Weights from one layout to another."""
     from . import checkpoints
@@ -224,7 +232,7 @@ def run_info(given: argparse.Namespace) -> None:
 
 
 COMMANDS = {"demo": run_demo, "train": run_train, "eval": run_eval, "negatives": run_negatives,
-            "gnm": run_gnm, "convert": run_convert, "info": run_info}
+            "gnm": run_gnm, "wise": run_wise, "convert": run_convert, "info": run_info}
 
 
 def _say(given: argparse.Namespace, facts: Any, text: str) -> None:

@@ -127,8 +127,12 @@ def make_model(table: Mapping[str, Any], data: Any, seed: int) -> Clip:
 
 
 def load_model(source: str, activation: str | None = None, tokenizer: str | None = None) -> Clip:
-    """The model of a checkpoint folder or hub name, or of the newest checkpoint in a run's folder."""
-    model = Clip.from_pretrained(latest_checkpoint(source) or source, activation=activation)
+    """The model of a checkpoint folder or hub name, or of a run's newest checkpoint; RUN/ema is the run's average."""
+    path = Path(source)
+    if path.name == "ema" and not path.is_dir():
+        newest = latest_checkpoint(path.parent)
+        path = newest / "ema" if newest else path
+    model = Clip.from_pretrained(latest_checkpoint(path) or (path if path.is_dir() else source), activation=activation)
     if tokenizer:
         model.tokenizer = load_tokenizer(tokenizer)
     return model
