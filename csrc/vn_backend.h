@@ -12,6 +12,7 @@
 #include "core/vn_act.h"
 #include "core/vn_arena.h"
 #include "core/vn_build.h"
+#include "core/vn_parallel.h"
 #include "core/vn_status.h"
 #include "tiles/vn_tiles.h"
 
@@ -100,6 +101,30 @@ typedef vn_status vn_l2norm_forward_fn(vn_ctx *ctx, float *out, float *norm, con
 typedef vn_status vn_l2norm_backward_fn(vn_ctx *ctx, float *dx, const float *norm, const float *out, const float *dout,
                                         int64_t N, int64_t E);
 
+/* FSC-CLIP's score of an image's patches for a caption's tokens; S captions a sample, laid end to end:
+ * score (B,S), 0 where live (B,S), or NULL, is 0 or a caption has no token; saved mean (B,S) = dscore/dscale;
+ * patches (B,P,E), tokens (offset[B S],E), offset (B S + 1).  What is not live is never read. */
+typedef struct vn_local_args {
+    float scale;
+    int threshold, length_norm; /* weights below 1/P are 0; log of the number of tokens is taken off */
+} vn_local_args;
+typedef vn_status vn_local_forward_fn(vn_ctx *ctx, float *score, float *mean, const float *patches,
+                                      const float *tokens, const int32_t *offset, const uint8_t *live, int64_t B,
+                                      int64_t S, int64_t P, int64_t E, const vn_local_args *args);
+/* dpatches (B,P,E), dtokens (offset[B S],E), dscale (1); saved score, mean (B,S); dscore (B,S) */
+typedef vn_status vn_local_backward_fn(vn_ctx *ctx, float *dpatches, float *dtokens, double *dscale,
+                                       const float *score, const float *mean, const float *dscore,
+                                       const float *patches, const float *tokens, const int32_t *offset,
+                                       const uint8_t *live, int64_t B, int64_t S, int64_t P, int64_t E,
+                                       const vn_local_args *args);
+/* floats of ctx->scratch that either takes */
+enum { VN_LOCAL_STRIP = 64 };
+static inline int64_t
+vn_local_scratch(int64_t P, int64_t E)
+{
+    return (VN_LOCAL_STRIP * (P + E) + 15) / 16 * 16 * VN_MAX_THREADS;
+}
+
 /* sum (1) = sum of x^2, double accumulators, fixed order */
 typedef vn_status vn_square_sum_fn(vn_ctx *ctx, double *sum, const float *x, int64_t count);
 /* weight, m, v (count) updated; grad (count) times gain; decoupled decay, or l2 inside the gradient;
@@ -117,7 +142,7 @@ typedef vn_status vn_rows_zero_fn(vn_ctx *ctx, float *x, int64_t count);
     X(layernorm_forward) X(layernorm_backward) X(attention_forward) X(attention_backward)                      \
     X(pool_forward) X(pool_backward) X(embed_forward) X(embed_backward) X(patchify_forward)                    \
     X(tokens_forward) X(tokens_backward) X(rows_gather) X(rows_scatter) X(rows_zero)                           \
-    X(l2norm_forward) X(l2norm_backward) X(square_sum) X(adamw_update)
+    X(l2norm_forward) X(l2norm_backward) X(local_forward) X(local_backward) X(square_sum) X(adamw_update)
 
 enum { VN_ABI = 1 };
 typedef struct vn_backend {

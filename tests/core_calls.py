@@ -61,6 +61,11 @@ def run_arguments():
     )  # fmt: skip
 
 
+def local_arguments():
+    """Patches, tokens, where captions begin, which are there, and options."""
+    return f32(2, 3, C), f32(N, C), i32(0, 2, 3, 3, N), np.array([[1, 1], [0, 1]], np.uint8), 10.0, 1, 0
+
+
 def model(kept=False):
     made = _core.Model(SIZES)
     made.start(0)
@@ -124,6 +129,8 @@ def calls():
         "pool_forward": lambda: (*pool, BEGIN, H, 0),
         "pool_backward": lambda: (f32(2, C), f32(N, 2, C), f32(2, H), f32(2, C), f32(2, C), f32(2, C), f32(N, 2, C),
                                   BEGIN, H, 0),
+        "local_forward": lambda: (f32(2, 2), f32(2, 2), *local_arguments()),
+        "local_backward": lambda: (f32(2, 3, C), f32(N, C), f32(2, 2), f32(2, 2), f32(2, 2), *local_arguments()),
         "score_pairs": lambda: (f32(4, C), f32(3, C), i32(0, 3), i32(2, 0)),
         "score_ranks": lambda: (f32(4, C), f32(3, C), f32(4)),
         "resample": lambda: (np.ones((4, 3)), 5, 0),

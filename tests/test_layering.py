@@ -126,7 +126,7 @@ def operations():
 
 def test_every_operation_has_its_file_twin_and_test():
     stems = {p.stem for p in (CSRC / "ops").glob("*.c")}
-    twins = functions("ops") | functions("optim")
+    twins = functions("ops") | functions("optim") | functions("local")
     tests = "".join(p.read_text() for p in (ROOT / "tests").glob("test_*.py"))
     defined = {stem: set(re.findall(r"^VN_FN\((\w+)\)\(", code(CSRC / "ops" / f"{stem}.c"), re.M)) for stem in stems}
     assert set().union(*defined.values()) >= operations(), "an operation of the contract has no definition in csrc/ops"

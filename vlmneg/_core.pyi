@@ -192,6 +192,35 @@ def mask_polygons(
 def mask_runs(runs: NDArray[int64], objects: NDArray[int64], height: int, width: int, /) -> NDArray[uint8]: ...
 def mask_unpack(text: bytes, /) -> NDArray[int64]: ...
 
+# local
+def local_forward(
+    score: NDArray[float32],
+    mean: NDArray[float32],
+    patches: NDArray[float32],
+    tokens: NDArray[float32],
+    offsets: NDArray[int32],
+    live: NDArray[uint8] | None,
+    scale: float,
+    threshold: int,
+    length_norm: int,
+    /,
+) -> None: ...
+def local_backward(
+    dpatches: NDArray[float32],
+    dtokens: NDArray[float32],
+    score: NDArray[float32],
+    mean: NDArray[float32],
+    dscore: NDArray[float32],
+    patches: NDArray[float32],
+    tokens: NDArray[float32],
+    offsets: NDArray[int32],
+    live: NDArray[uint8] | None,
+    scale: float,
+    threshold: int,
+    length_norm: int,
+    /,
+) -> float: ...
+
 # losses
 _Made = tuple[int, NDArray[uint64], tuple[tuple[int, int, int, tuple[float, float, float], int, int, float], ...]]
 

@@ -25,6 +25,7 @@
     X(image)             \
     X(image_negatives)   \
     X(levels)            \
+    X(local)             \
     X(loss)              \
     X(made)              \
     X(masks)             \
