@@ -7,6 +7,7 @@ import peers
 import pytest
 
 import vlmneg as vn
+from vlmneg import experiment
 from vlmneg.checkpoints import safetensors
 
 BIASED = peers.ODD.replace(logit_bias=True)
@@ -142,3 +143,37 @@ def test_open_clip_loads_it(tmp_path):
         got = peer.encode_image(torch.tensor(x), normalize=True).numpy()
     assert np.abs(got - model.encode_image(x, normalize=True)).max() < 1e-6
     assert len(ids) == len(x)
+
+
+def test_settings_say_where_scale_and_bias_start(tmp_path):
+    data = vn.data.scenes(8, seed=0)
+    table = {"vocab": 560, "logit_bias": -10, "logit_scale": 10}
+    new = experiment.make_model(table, data, seed=0)
+    assert float(new.logit_bias) == -10 and np.isclose(np.exp(new.logit_scale), 10)
+    new.logit_bias[...] = -4
+    new.save_pretrained(tmp_path / "biased")
+    experiment.make_model({"vocab": 560}, data, seed=0).save_pretrained(tmp_path / "plain")
+    for folder, bias in (("biased", -4.0), ("plain", None)):
+        as_it_is = experiment.make_model({"checkpoint": str(tmp_path / folder)}, data, seed=0)
+        assert (None if as_it_is.logit_bias is None else float(as_it_is.logit_bias)) == bias
+        changed = experiment.make_model({"checkpoint": str(tmp_path / folder), "logit_bias": -2.5}, data, seed=0)
+        assert float(changed.logit_bias) == -2.5
+    for wrong in ({"logit_bias": "a"}, {"logit_bias": True}, {"logit_scale": 0.5}, {"logit_scale": 101}):
+        with pytest.raises(vn.settings.SettingsError, match=f"model.{next(iter(wrong))} must be"):
+            experiment.make_model({"vocab": 560, **wrong}, data, seed=0)
+
+
+def test_a_run_goes_on_with_its_bias(tmp_path):
+    """Training moves the bias, its checkpoints hold it, and a resumed run reaches the same bits."""
+    data = vn.data.scenes(16, seed=0)
+    table = {"vocab": 560, "image_size": 32, "logit_bias": -10, "logit_scale": 10}
+
+    def run(out, **options):
+        model = experiment.make_model(table, data, seed=0)
+        list(vn.train(model, data, Sigmoid(), batch=8, lr=1e-2, schedule="constant", out=out, **options))
+        return {n: w.copy() for n, w in model.state_dict().items()}
+
+    whole = run(tmp_path / "a", steps=4)
+    run(tmp_path / "b", steps=2)
+    again = run(tmp_path / "b", steps=4, resume=True)
+    assert all((again[n] == w).all() for n, w in whole.items()) and float(whole["logit_bias"]) != -10

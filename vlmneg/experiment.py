@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Generator, Mapping
 from dataclasses import asdict, fields
@@ -11,6 +12,7 @@ from typing import Any
 
 from . import data as datasets
 from . import losses
+from .arrays import number
 from .clip import Clip
 from .config import ClipConfig
 from .negatives.annotations import annotate
@@ -24,6 +26,7 @@ PRESETS = ("tiny", "vit_b_32", "vit_b_16", "vit_l_14")
 LEARNED = 8192                    # tokens that are learned from the captions, unless model.vocab says more or fewer
 log = logging.getLogger("vlmneg")
 MODEL_KEYS = ("checkpoint", "activation", "preset", "tokenizer")
+STARTS = {"logit_scale": (1.0, 100.0), "logit_bias": (-100.0, 100.0)}   # the factor, not its logarithm; the bias
 
 
 def train_from(settings: RunSettings, *, resume: bool = False, progress: bool = False) -> Generator[Record, None, None]:
@@ -103,9 +106,12 @@ def make_annotations(settings: RunSettings, data: Any, progress: bool) -> Any:
 
 
 def make_model(table: Mapping[str, Any], data: Any, seed: int) -> Clip:
-    """A checkpoint's model, or a new one of the preset's sizes; without a named tokenizer it learns its captions'."""
-    sizes = [f.name for f in fields(ClipConfig)]
-    check_keys(table, [*MODEL_KEYS, *sizes], "model.")
+    """A checkpoint's model, or a new one of the preset's sizes; without a named tokenizer it learns its captions'.
+
+    Scale and bias start where model.logit_scale and model.logit_bias say; a model without a bias then gets one.
+    """
+    sizes = [f.name for f in fields(ClipConfig) if f.name not in STARTS]
+    check_keys(table, [*MODEL_KEYS, *STARTS, *sizes], "model.")
     changes = {k: v for k, v in table.items() if k in sizes}
     source = table.get("checkpoint")
     if source == "":
@@ -115,7 +121,7 @@ def make_model(table: Mapping[str, Any], data: Any, seed: int) -> Clip:
     if source is not None:
         if changes:
             raise SettingsError(f"model.{next(iter(changes))} can't be set: a checkpoint has its own sizes")
-        return load_model(source, table.get("activation"), table.get("tokenizer"))
+        return _started(load_model(source, table.get("activation"), table.get("tokenizer")), table)
     try:
         config = getattr(ClipConfig, table.get("preset") or "tiny")(**changes)
         named = table.get("tokenizer")
@@ -123,7 +129,20 @@ def make_model(table: Mapping[str, Any], data: Any, seed: int) -> Clip:
         config = config.replace(vocab=tokenizer.vocab_size, start=tokenizer.start, end=tokenizer.end)
     except (ValueError, TypeError) as error:
         raise SettingsError(f"model: {error}") from None
-    return Clip(config, seed=seed, tokenizer=tokenizer)
+    return _started(Clip(config, seed=seed, tokenizer=tokenizer), table)
+
+
+def _started(model: Clip, table: Mapping[str, Any]) -> Clip:
+    try:
+        start = {key: number(table[key], f"model.{key}", *span) for key, span in STARTS.items() if key in table}
+    except (ValueError, TypeError) as error:
+        raise SettingsError(str(error)) from None
+    if "logit_bias" in start:
+        model = model if model.config.logit_bias else model.with_bias()
+        model.state_dict()["logit_bias"][...] = start["logit_bias"]
+    if "logit_scale" in start:
+        model.logit_scale[...] = math.log(start["logit_scale"])
+    return model
 
 
 def load_model(source: str, activation: str | None = None, tokenizer: str | None = None) -> Clip:
