@@ -10,15 +10,21 @@ static const vn_param params[] = {
 };
 
 static const vn_reading reads[] = {
-    {VN_IMAGE, VN_IMAGE, VN_DIAG | VN_BY_ROW, 1, 0},
-    {VN_IMAGE, VN_NEG_IMAGE, VN_DIAG | VN_BY_ROW | VN_OWN, 1, 0},
-    {VN_TEXT, VN_TEXT, VN_DIAG | VN_BY_ROW, 1, 1},
-    {VN_TEXT, VN_NEG_TEXT, VN_DIAG | VN_BY_ROW | VN_OWN, 1, 1},
+    {VN_IMAGE, VN_IMAGE, VN_OWN, 1, 0, 0, 0},
+    {VN_IMAGE, VN_NEG_IMAGE, VN_OWN | VN_MEAN, 1, 0, 0, 0},
+    {VN_TEXT, VN_TEXT, VN_OWN, 1, 1, 0, 0},
+    {VN_TEXT, VN_NEG_TEXT, VN_OWN | VN_MEAN, 1, 1, 0, 0},
     VN_END_READS,
 };
 
-#define VN_TERM      intra
-#define VN_TERM_DOC  "softmax over a row itself and its own negatives of its modality"
-#define VN_TERM_STAT vn_softmax_stat
-#define VN_TERM_GRAD vn_softmax_grad
+static float
+intra(const vn_sample *s, const vn_term_args *a)
+{
+    int self = a->param[0] == 0.0f ? 0 : 2;
+    return vn_choice(s, self, self + 1, a);
+}
+
+#define VN_TERM     intra
+#define VN_TERM_DOC "softmax over a row itself and its own negatives of its modality"
+#define VN_TERM_OWN intra
 #include "../vn_term_body.h"

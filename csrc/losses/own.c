@@ -8,16 +8,21 @@ static const vn_param params[] = {
     VN_END_PARAMS,
 };
 
+enum { PAIR, CAPTIONS, IMAGES };
 static const vn_reading reads[] = {
-    {VN_IMAGE, VN_TEXT, VN_DIAG | VN_BY_ROW, 1, 0},
-    {VN_IMAGE, VN_NEG_TEXT, VN_DIAG | VN_BY_ROW | VN_OWN, 1, 0},
-    {VN_TEXT, VN_IMAGE, VN_DIAG | VN_BY_ROW, 1, 1},
-    {VN_TEXT, VN_NEG_IMAGE, VN_DIAG | VN_BY_ROW | VN_OWN, 1, 1},
+    {VN_IMAGE, VN_TEXT, VN_OWN, 0, 0, 0, 0},
+    {VN_IMAGE, VN_NEG_TEXT, VN_OWN | VN_MEAN, 1, 0, 0, 0},
+    {VN_TEXT, VN_NEG_IMAGE, VN_OWN | VN_MEAN, 1, 1, 0, 0},
     VN_END_READS,
 };
 
-#define VN_TERM      own
-#define VN_TERM_DOC  "softmax over a sample's true counterpart and its own negatives"
-#define VN_TERM_STAT vn_softmax_stat
-#define VN_TERM_GRAD vn_softmax_grad
+static float
+own(const vn_sample *s, const vn_term_args *a)
+{
+    return vn_choice(s, PAIR, a->param[0] == 0.0f ? CAPTIONS : IMAGES, a);
+}
+
+#define VN_TERM     own
+#define VN_TERM_DOC "softmax over a sample's true counterpart and its own negatives"
+#define VN_TERM_OWN own
 #include "../vn_term_body.h"

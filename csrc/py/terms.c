@@ -4,10 +4,13 @@
 #include "../tiles/vn_tiles.h"
 #include "levels.h"
 
-/* every term has it, last: the masks are the engine's */
+/* every term has these two, last: the masks are the engine's */
 static const vn_param duplicates = {
     "duplicates",  "mask|soft|off", VN_TWINS_MASK,
     VN_TWINS_MASK, VN_TWINS_OFF,    "captions true for another sample's image: left out, further targets, negatives"};
+
+static const vn_param validity = {"validity", "mask|off", 0, 0, 1,
+                                  "slots that hold no negative: left out, or read all the same, as some releases do"};
 
 static int
 append(PyObject *list, PyObject *item)
@@ -32,19 +35,23 @@ append_term(PyObject *list, const vn_term *term)
         status = append_param(params, p);
     if (status == 0)
         status = append_param(params, &duplicates);
+    if (status == 0)
+        status = append_param(params, &validity);
     PyObject *reads = PyList_New(0);
     status = reads != NULL ? status : -1;
     for (const vn_reading *r = term->reads; status == 0 && r->how != 0; r++)
-        status = append(reads, Py_BuildValue("(iiii)", r->rows, r->cols, r->param - 1, r->value));
+        status = append(reads, Py_BuildValue("(iiiiii)", r->rows, r->cols, r->param - 1, r->value, r->param2 - 1,
+                                              r->value2));
     if (status == 0)
-        status = append(list, Py_BuildValue("(ssOO)", term->name, term->doc, params, reads));
+        status = append(list, Py_BuildValue("(ssOOi)", term->name, term->doc, params, reads, (int)term->memory));
     Py_XDECREF(params);
     Py_XDECREF(reads);
     return status;
 }
 
 /* loss_terms() -> list of (name, doc, [(param, choices or None, start, low, high, doc), ...], [(rows, cols, place of a
- * parameter or -1, its value for which they are read), ...]); sets: 0 image, 1 text, 2 neg_text, 3 neg_image */
+ * parameter or -1, its value for which they are read, and again), ...], memory: 0 none, 1 margins, 2 the last mean of
+ * the pairs); sets in the order of vn_term.h */
 static PyObject *
 loss_terms(PyObject *module, PyObject *none)
 {

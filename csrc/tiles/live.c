@@ -22,46 +22,72 @@ VN_FN(live_find)(vn_tiles *t)
     int64_t size = ((n + t->groups - 1) / t->groups + 15) & ~(int64_t)15;
     for (int set = VN_IMAGE; set <= VN_TEXT; set++) {
         vn_live *live = &t->live[set];
-        live->n = live->samples = n;
+        live->n = live->samples = live->valid = live->valid_samples = n;
         live->row = t->live_row[set];
         for (int64_t l = 0; l <= t->groups; l++)
             live->cut[l] = VN_MIN(n, l * size);
     }
 }
 
-/* whether slot k of sample i holds a negative */
-static int
-holds(const vn_tiles *t, int set, int64_t i, int64_t k)
+int
+VN_FN(slot_taken)(const vn_tiles *t, int set, int64_t i, int64_t k)
 {
     const vn_rows *in = &t->in;
     int64_t have = in->given[set];
     vn_blend b;
     if (k < have)
-        return in->valid[set] == NULL || in->valid[set][i * have + k];
+        return t->open || in->valid[set] == NULL || in->valid[set][i * have + k];
     return VN_FN(made_of)(t, t->live[set].made[k - have], i, &b);
+}
+
+int
+VN_FN(slot_valid)(const vn_tiles *t, int set, int64_t i, int64_t k)
+{
+    int64_t have = t->in.given[set];
+    return k >= have || t->in.valid[set] == NULL || t->in.valid[set][i * have + k];
+}
+
+int
+VN_FN(slot_paired)(const vn_tiles *t, int64_t i, int64_t k)
+{
+    return k < t->in.given[VN_NEG_TEXT] && k < t->in.given[VN_NEG_IMAGE] &&
+           VN_FN(slot_valid)(t, VN_NEG_TEXT, i, k) && VN_FN(slot_valid)(t, VN_NEG_IMAGE, i, k);
+}
+
+/* the slots of one sample, from live->n on */
+static void
+find_slots(vn_tiles *t, int set, int64_t i)
+{
+    vn_live *live = &t->live[set];
+    int64_t taken = live->n, valid = live->valid;
+    for (int64_t k = 0; k < live->per; k++) {
+        if (!VN_FN(slot_taken)(t, set, i, k))
+            continue;
+        if (live->row != NULL)
+            t->live_row[set][live->n] = (int32_t)(i * live->per + k);
+        live->n++;
+        if (set == VN_SCORE && k == 0) /* the caption's own score makes no sample one with negatives */
+            taken++;
+        live->valid += VN_FN(slot_valid)(t, set, i, k);
+        t->paired += set == VN_NEG_TEXT && VN_FN(slot_paired)(t, i, k);
+    }
+    live->samples += live->n > taken;
+    live->valid_samples += live->valid > valid + (set == VN_SCORE && VN_FN(slot_valid)(t, set, i, 0));
 }
 
 void
 VN_FN(live_find_negatives)(vn_tiles *t)
 {
     const vn_live *image = &t->live[VN_IMAGE];
+    t->paired = 0;
     for (int set = VN_NEG_TEXT; set < VN_SETS; set++) {
         vn_live *live = &t->live[set];
-        live->n = live->samples = 0;
+        live->n = live->samples = live->valid = live->valid_samples = 0;
         live->row = t->live_row[set];
         for (int64_t l = 0; l < t->groups; l++) {
             live->cut[l] = live->n;
-            for (int64_t p = image->cut[l]; p < image->cut[l + 1]; p++) {
-                int64_t i = vn_live_row(image, p), before = live->n;
-                for (int64_t k = 0; k < live->per; k++) {
-                    if (!holds(t, set, i, k))
-                        continue;
-                    if (live->row != NULL)
-                        t->live_row[set][live->n] = (int32_t)(i * live->per + k);
-                    live->n++;
-                }
-                live->samples += live->n > before;
-            }
+            for (int64_t p = image->cut[l]; p < image->cut[l + 1]; p++)
+                find_slots(t, set, vn_live_row(image, p));
         }
         live->cut[t->groups] = live->n;
     }
@@ -95,7 +121,8 @@ check_group(void *arg, int64_t l, int worker)
 vn_status
 VN_FN(live_check)(const vn_tiles *t, int set, vn_error *error)
 {
-    static const char *const name[VN_SETS] = {"image", "text", "neg_text", "neg_image"};
+    static const char *const name[VN_SETS] = {"image",     "text",          "neg_text",     "neg_image", "pos_text",
+                                              "pos_image", "teacher_image", "teacher_text", "score"};
     check_job job = {t, set};
     vn_parallel_for(t->groups, check_group, &job);
     for (int64_t l = 0; l < t->groups; l++)

@@ -2,25 +2,43 @@
 #include "vn_cells.h"
 
 static int
+holds(const vn_use *use, int param, int value)
+{
+    return param == 0 || use->param[param - 1] == (float)value;
+}
+
+static int
 is_read(const vn_reading *r, const vn_use *use)
 {
-    return r->param == 0 || use->param[r->param - 1] == (float)r->value;
+    return holds(use, r->param, r->value) && holds(use, r->param2, r->value2);
 }
 
 /* the block of these sets, a new one when there is none */
 static vn_block *
 find_block(vn_tiles *t, const vn_reading *r)
 {
-    int diag = (r->how & VN_DIAG) != 0;
+    int kind = r->how & (VN_BLOCK | VN_DIAG | VN_OWN);
     for (int i = 0; i < t->blocks; i++)
-        if (t->block[i].rows == r->rows && t->block[i].cols == r->cols && t->block[i].diag == diag)
+        if (t->block[i].rows == r->rows && t->block[i].cols == r->cols && t->block[i].kind == kind)
             return &t->block[i];
     vn_block *b = &t->block[t->blocks++];
+    memset(b, 0, sizeof *b);
     b->rows = r->rows;
     b->cols = r->cols;
-    b->diag = diag;
-    b->readers = 0;
+    b->kind = kind;
     return b;
+}
+
+/* readers stand by their scaling: see cells_grad */
+static void
+add_reader(vn_tiles *t, vn_block *b, vn_reader reader)
+{
+    const vn_use *use = t->objective->use;
+    int k = b->readers++;
+    for (; k > 0 && VN_FN(scaling_of)(&use[b->reader[k - 1].use]) > VN_FN(scaling_of)(&use[reader.use]); k--)
+        b->reader[k] = b->reader[k - 1];
+    b->reader[k] = reader;
+    b->how |= reader.how;
 }
 
 static void
@@ -30,14 +48,14 @@ plan_blocks(vn_tiles *t)
         const vn_use *use = &t->objective->use[u];
         const vn_reading *r = VN_FN(terms)[use->term]->reads;
         t->twins |= use->twins != VN_TWINS_OFF && (t->in.group != NULL || t->in.text_key != NULL);
+        t->open |= use->open;
         for (int i = 0; r[i].how != 0; i++) {
             if (!is_read(&r[i], use))
                 continue;
-            vn_block *b = find_block(t, &r[i]);
             vn_reader reader = {u, i, r[i].how};
-            b->reader[b->readers++] = reader;
-            if ((r[i].how & VN_OWN) != 0)
-                t->mean[u] = r[i].cols;
+            add_reader(t, find_block(t, &r[i]), reader);
+            if ((r[i].how & VN_MEAN) != 0)
+                t->mean[u] = (r[i].how & VN_PAIRED) != 0 ? VN_SETS : r[i].cols;
         }
     }
 }
@@ -83,10 +101,10 @@ take_sets(vn_tiles *t, vn_arena *arena, int64_t *count)
 {
     const vn_rows *in = &t->in;
     for (int set = 0; set < VN_SETS; set++) {
-        int all = in->exists == NULL && in->valid[set] == NULL && t->live[set].per == in->given[set];
+        int all = in->exists == NULL && (in->valid[set] == NULL || t->open) && t->live[set].per == in->given[set];
         count[set] = in->B * t->live[set].per;
         t->live_row[set] = all ? NULL : vn_arena_take(arena, (size_t)count[set] * sizeof(int32_t));
-        t->twin[set] = t->twins && set != VN_IMAGE ? vn_arena_take(arena, (size_t)count[set]) : NULL;
+        t->twin[set] = t->twins && set >= VN_TEXT && set <= VN_NEG_IMAGE ? vn_arena_take(arena, (size_t)count[set]) : NULL;
     }
     for (int side = VN_IMAGE; side <= VN_TEXT; side++) {
         int64_t n = in->B * t->partners[side];
@@ -94,7 +112,17 @@ take_sets(vn_tiles *t, vn_arena *arena, int64_t *count)
         t->near[side] = n > 0 ? vn_arena_floats(arena, n) : NULL;
         t->made_dx[side] = in->made != NULL ? vn_arena_floats(arena, in->B * in->E) : NULL;
     }
+    t->pair = vn_arena_floats(arena, in->B);
     t->label = t->twins ? vn_arena_take(arena, (size_t)in->B * sizeof(vn_label)) : NULL;
+}
+
+static int
+is_taught(const vn_tiles *t)
+{
+    int how = 0;
+    for (int b = 0; b < t->blocks; b++)
+        how |= t->block[b].how;
+    return (how & VN_TEACHER) != 0;
 }
 
 void
@@ -108,16 +136,21 @@ VN_FN(tiles_layout)(vn_tiles *t, vn_arena *arena, const vn_objective *objective,
     plan_made(t);
     take_sets(t, arena, count);
     take_stats(t, arena, count);
+    t->own_cells = VN_FN(own_floats)(t) / 10;
     t->share[0] = vn_arena_floats(arena, in->B);
     t->share[1] = vn_arena_floats(arena, in->B);
     t->loss = vn_arena_take(arena, VN_MAX_GROUPS * (size_t)objective->terms * sizeof(double));
     t->dlog = vn_arena_take(arena, VN_MAX_GROUPS * sizeof(double));
+    t->dbias = vn_arena_take(arena, VN_MAX_GROUPS * sizeof(double));
     t->counts = vn_arena_take(arena, VN_MAX_GROUPS * 2 * sizeof(int64_t));
-    t->one = vn_arena_floats(arena, VN_TILE_COLS);
-    t->zero = vn_arena_floats(arena, VN_TILE_COLS);
-    t->infinity = vn_arena_floats(arena, VN_TILE_COLS);
+    if (in->notes != NULL)
+        t->notes = vn_arena_take(arena, VN_MAX_GROUPS * VN_NOTES * (size_t)t->live[VN_NEG_TEXT].per * sizeof(double));
+    t->one = vn_arena_floats(arena, VN_TILE_PITCH);
+    t->zero = vn_arena_floats(arena, VN_TILE_PITCH);
+    t->infinity = vn_arena_floats(arena, VN_TILE_PITCH);
     /* last, and by worker: pages of workers that never run are never touched */
     size_t tile = VN_TILE_ROWS * VN_TILE_PITCH, gathered = (VN_TILE_ROWS + VN_TILE_COLS) * (size_t)in->E;
-    t->scratch_floats = 2 * tile + tile / 4 + 2 * VN_TILE_PITCH + 2 * gathered + VN_TILE_ROWS + VN_TILE_COLS;
+    t->scratch_floats = 2 * tile + tile / 4 + 3 * VN_TILE_PITCH + 2 * gathered + VN_TILE_ROWS + VN_TILE_COLS;
+    t->scratch_floats += (size_t)VN_FN(own_floats)(t) + (is_taught(t) ? tile + gathered : 0);
     t->scratch = vn_arena_take(arena, VN_MAX_THREADS * t->scratch_floats * sizeof(float));
 }

@@ -80,6 +80,17 @@ count_pairs(const vn_tiles *t, const uint8_t *kind, const vn_place *at)
             }
 }
 
+/* the teacher's cosines of the same cells; its rows stand where those of images and captions do */
+static void
+multiply_teacher(const vn_tiles *t, const vn_cells *x, const vn_place *at)
+{
+    int64_t E = t->in.E;
+    float *left = x->teacher + VN_TILE_ROWS * VN_TILE_PITCH, *right = left + VN_TILE_ROWS * E;
+    const float *a = VN_FN(rows_of)(t, VN_TEACHER_IMAGE, at->r0, at->rows, left, x->lrho);
+    const float *b = VN_FN(rows_of)(t, VN_TEACHER_TEXT, at->c0, at->cols, right, x->rrho);
+    VN_FN(gemm_tile)(x->teacher, VN_TILE_PITCH, a, E, 0, b, E, 1, at->rows, at->cols, E, 0);
+}
+
 /* one tile; right holds the rows of its columns, x->dright their gradients so far, none if it is the first */
 static void
 run_tile(const block_job *job, const vn_cells *x, const vn_place *at, const float *right, int first)
@@ -90,6 +101,8 @@ run_tile(const block_job *job, const vn_cells *x, const vn_place *at, const floa
     const float *left = VN_FN(rows_of)(t, b->rows, at->r0, at->rows, x->left, x->lrho);
     VN_FN(gemm_tile)(x->c, VN_TILE_PITCH, left, E, 0, right, E, 1, at->rows, at->cols, E, 0);
     VN_FN(twins_mark)(t, b, x->kind, at);
+    if ((b->how & VN_TEACHER) != 0 && job->pass != VN_REDUCE)
+        multiply_teacher(t, x, at);
     if (job->pass == VN_REDUCE) {
         VN_FN(cells_reduce)(t, b, x, at);
         if (t->twins && b->rows == VN_IMAGE && b->cols == VN_TEXT)
@@ -97,7 +110,14 @@ run_tile(const block_job *job, const vn_cells *x, const vn_place *at, const floa
         return;
     }
     VN_FN(cells_grad)(t, b, x, at);
-    if (job->pass == VN_BACKWARD) {
+    if (job->pass != VN_BACKWARD)
+        return;
+    if (b->rows == b->cols) { /* cell (i,j) equals cell (j,i), which another tile adds to its own row */
+        for (int64_t i = 0; i < at->rows * VN_TILE_PITCH; i++)
+            x->g[i] *= 2.0f;
+        add_product(t, b->rows, at->r0, at->rows, x->g, 0, right, at->cols, x->dleft, 1);
+        scatter(t, b->rows, at->r0, at->rows, left, x->lrho, x->dleft);
+    } else {
         add_product(t, b->rows, at->r0, at->rows, x->g, 0, right, at->cols, x->dleft, 1);
         scatter(t, b->rows, at->r0, at->rows, left, x->lrho, x->dleft);
         add_product(t, b->cols, at->c0, at->cols, x->g, 1, left, at->rows, x->dright, first);
@@ -115,34 +135,50 @@ run_group(void *arg, int64_t l, int worker)
     int64_t r0, r1, c0, c1;
     vn_group_range(t, job->b->rows, l, &r0, &r1);
     vn_group_range(t, cols, (l + job->phase) % t->groups, &c0, &c1);
-    for (int64_t c = c0; r0 < r1 && c < c1; c += VN_TILE_COLS) {
-        int64_t width = VN_MIN(VN_TILE_COLS, c1 - c);
+    for (int64_t c = c0; r0 < r1 && c < c1; c += t->in.tile_cols) {
+        int64_t width = VN_MIN(t->in.tile_cols, c1 - c);
         const float *right = VN_FN(rows_of)(t, cols, c, width, x.right, x.rrho);
-        for (int64_t r = r0; r < r1; r += VN_TILE_ROWS) {
-            vn_place at = {l, r, VN_MIN(VN_TILE_ROWS, r1 - r), c, width};
+        for (int64_t r = r0; r < r1; r += t->in.tile_rows) {
+            vn_place at = {l, r, VN_MIN(t->in.tile_rows, r1 - r), c, width};
             run_tile(job, &x, &at, right, r == r0);
         }
-        if (job->pass == VN_BACKWARD)
+        if (job->pass == VN_BACKWARD && cols != job->b->rows)
             scatter(t, cols, c, width, right, x.rrho, x.dright);
     }
+}
+
+/* the teacher's block has no gradient, and one that joins no statistic no first pass */
+static int
+is_idle(const vn_tiles *t, const vn_block *b, vn_pass pass)
+{
+    int counts = t->twins && b->rows == VN_IMAGE && b->cols == VN_TEXT; /* further pairs, see count_pairs */
+    return pass == VN_REDUCE ? (b->how & (VN_BY_ROW | VN_BY_COL)) == 0 && !counts : b->rows == VN_TEACHER_IMAGE;
 }
 
 void
 VN_FN(block_run)(const vn_tiles *t, const vn_block *b, vn_pass pass)
 {
     block_job job = {t, b, pass, 0};
+    /* rows that are made give back to rows that another job may have for columns */
+    int apart = pass == VN_BACKWARD && b->rows >= VN_NEG_TEXT && t->in.made != NULL;
     for (; job.phase < t->groups; job.phase++)
-        vn_jobs_run(t, run_group, &job, pass == VN_BACKWARD);
+        for (int64_t l = 0; l < (apart ? t->groups : 1); l++)
+            if (apart)
+                run_group(&job, l, 0);
+            else
+                vn_jobs_run(t, run_group, &job, pass == VN_BACKWARD);
 }
 
 static void
 run_blocks(const vn_tiles *t, vn_pass pass)
 {
     for (int i = 0; i < t->blocks; i++)
-        if (t->block[i].diag)
-            VN_FN(own_run)(t, &t->block[i], pass);
-        else
+        if (t->block[i].kind == VN_BLOCK && !is_idle(t, &t->block[i], pass))
             VN_FN(block_run)(t, &t->block[i], pass);
+        else if (t->block[i].kind == VN_DIAG)
+            VN_FN(diag_run)(t, &t->block[i], pass);
+    if (pass != VN_REDUCE)
+        VN_FN(own_run)(t, pass);
 }
 
 static void
@@ -163,39 +199,39 @@ find(vn_tiles *t, vn_error *error)
         VN_FN(twins_find)(t);
     VN_FN(partners_find)(t);
     VN_FN(live_find_negatives)(t);
-    VN_TRY(VN_FN(live_check)(t, VN_NEG_TEXT, error));
-    VN_TRY(VN_FN(live_check)(t, VN_NEG_IMAGE, error));
+    for (int set = VN_NEG_TEXT; set < VN_SCORE; set++)
+        VN_TRY(VN_FN(live_check)(t, set, error));
     if (t->twins)
         VN_FN(twins_find_negatives)(t);
+    VN_FN(pairs_find)(t);
     return VN_OK;
 }
 
-vn_status
-VN_FN(tiles_statistics)(vn_tiles *t, vn_error *error)
+static void
+clear_statistics(const vn_tiles *t)
 {
-    VN_TRY(find(t, error));
     int64_t n = t->live[VN_IMAGE].n;
     for (int s = 0; s < 2; s++)
         fill(t->share[s], n, 1.0f);
-    fill(t->one, VN_TILE_COLS, 1.0f);
-    fill(t->zero, VN_TILE_COLS, 0.0f);
-    fill(t->infinity, VN_TILE_COLS, INFINITY);
+    fill(t->one, VN_TILE_PITCH, 1.0f);
+    fill(t->zero, VN_TILE_PITCH, 0.0f);
+    fill(t->infinity, VN_TILE_PITCH, INFINITY);
     for (int u = 0; u < t->objective->terms; u++)
         for (int set = 0; set < VN_SETS; set++)
             if (t->stat[u][set].top != NULL) {
                 fill(t->stat[u][set].top, t->live[set].n + 16, -INFINITY);
                 fill(t->stat[u][set].sum, t->live[set].n + 16, 0.0f);
             }
+}
+
+vn_status
+VN_FN(tiles_statistics)(vn_tiles *t, vn_error *error)
+{
+    VN_TRY(find(t, error));
+    clear_statistics(t);
     run_blocks(t, VN_REDUCE);
-    for (int u = 0; u < t->objective->terms; u++)
-        for (int set = 0; set < VN_SETS; set++)
-            for (int64_t i = 0; t->stat[u][set].top != NULL && i < t->live[set].n; i++)
-                t->stat[u][set].sum[i] = logf(t->stat[u][set].sum[i]);
-    for (int64_t i = 0; i < n; i++) {
-        t->share[0][i] = 1.0f / t->share[0][i];
-        t->share[1][i] = 1.0f / t->share[1][i];
-    }
-    VN_FN(own_count)(t);
+    VN_FN(finish_run)(t);
+    VN_FN(count_run)(t);
     return VN_OK;
 }
 
@@ -204,8 +240,8 @@ clear_gradients(const vn_tiles *t)
 {
     size_t row = (size_t)t->in.E * sizeof(float);
     for (int set = 0; set < VN_SETS; set++)
-        if (t->in.given[set] > 0)
-            memset(t->in.dx[set], 0, (size_t)(t->in.B * t->in.given[set]) * row);
+        if (t->in.dx[set] != NULL)
+            memset(t->in.dx[set], 0, (size_t)(t->in.B * t->in.given[set]) * (set == VN_SCORE ? sizeof(float) : row));
     for (int side = 0; side < 2; side++)
         if (t->made_dx[side] != NULL)
             memset(t->made_dx[side], 0, (size_t)t->in.B * row);
@@ -220,6 +256,7 @@ VN_FN(tiles_gradients)(vn_tiles *t, vn_record *out, int backward)
         clear_gradients(t);
     memset(t->loss, 0, (size_t)(t->groups * o->terms) * sizeof(double));
     memset(t->dlog, 0, (size_t)t->groups * sizeof(double));
+    memset(t->dbias, 0, (size_t)t->groups * sizeof(double));
     run_blocks(t, backward ? VN_BACKWARD : VN_LOSS);
     for (int side = 0; backward && side < 2; side++)
         if (t->made_dx[side] != NULL)
@@ -227,11 +264,14 @@ VN_FN(tiles_gradients)(vn_tiles *t, vn_record *out, int backward)
     out->rows = t->live[VN_IMAGE].n;
     for (int64_t l = 0; l < t->groups; l++) {
         for (int u = 0; u < o->terms; u++)
-            out->term[u] += t->loss[l * o->terms + u] / (double)VN_MAX(t->live[t->mean[u]].samples, 1);
+            out->term[u] += t->loss[l * o->terms + u] / (double)VN_MAX(VN_FN(term_args)(t, u).samples, 1.0f);
         out->dlog_scale += t->dlog[l];
+        out->dbias += t->dbias[l];
         out->valid += t->counts[2 * l];
         out->below += t->counts[2 * l + 1];
     }
     for (int u = 0; u < o->terms; u++)
         out->loss += (double)o->use[u].weight * out->term[u];
+    for (int64_t p = 0; p < out->rows; p++)
+        out->pairs += (double)t->pair[vn_live_row(&t->live[VN_IMAGE], p)];
 }

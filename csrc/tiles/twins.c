@@ -118,7 +118,7 @@ find_key(const vn_tiles *t, int set, int64_t number, int64_t *key)
 void
 VN_FN(twins_find_negatives)(vn_tiles *t)
 {
-    for (int set = VN_NEG_TEXT; set < VN_SETS; set++) {
+    for (int set = VN_NEG_TEXT; set <= VN_NEG_IMAGE; set++) {
         const vn_live *live = &t->live[set];
         memset(t->twin[set], 0, (size_t)(t->in.B * live->per));
         for (int64_t p = 0; t->in.text_key != NULL && t->in.neg_key != NULL && p < live->n; p++) {
@@ -146,9 +146,15 @@ is_true(const vn_tiles *t, int64_t sample, int set, int64_t number)
 }
 
 int
-VN_FN(twins_own)(const vn_tiles *t, int64_t sample, int set, int64_t number)
+VN_FN(own_kind)(const vn_tiles *t, int64_t sample, int set, int64_t k)
 {
-    return t->twins && t->twin[set][number] && is_true(t, sample, set, number);
+    int64_t number = sample * t->live[set].per + k;
+    if (set == VN_IMAGE || set == VN_TEXT)
+        return VN_PAIR;
+    if (t->open && !VN_FN(slot_valid)(t, set, sample, k))
+        return VN_VOID;
+    return t->twins && t->twin[set] != NULL && t->twin[set][number] && is_true(t, sample, set, number) ? VN_TWIN
+                                                                                                      : VN_OTHER;
 }
 
 int
@@ -158,21 +164,99 @@ VN_FN(twins_pair)(const vn_tiles *t, int64_t i, int64_t j)
            ((t->twin[VN_TEXT][j] && is_true(t, i, VN_TEXT, j)) || (t->twin[VN_TEXT][i] && is_true(t, j, VN_TEXT, i)));
 }
 
+/* whether a negative image is said to show what a caption says: its own negative caption is that caption */
+static int
+shows(const vn_tiles *t, int64_t image, int set, int64_t number)
+{
+    const vn_rows *in = &t->in;
+    int64_t have = in->given[VN_NEG_TEXT], per = t->live[VN_NEG_IMAGE].per, k = image % per, key;
+    if (k >= have || in->neg_key == NULL || in->text_key == NULL)
+        return 0;
+    if (set == VN_NEG_TEXT && !find_key(t, set, number, &key))
+        return 0;
+    return in->neg_key[image / per * have + k] == (set == VN_TEXT ? in->text_key[number] : key);
+}
+
+/* of a block between an edited image and any caption; the pair is the caption of the same slot */
+static int
+edited_kind(const vn_tiles *t, const vn_block *b, int64_t image, int64_t number)
+{
+    int64_t per = t->live[VN_NEG_IMAGE].per, width = t->live[b->cols].per, i = image / per, k = image % per;
+    int64_t j = number / width, at = number % width;
+    int paired = (b->how & VN_PAIRED) != 0;
+    if (paired && (!VN_FN(slot_paired)(t, i, k) || (b->cols == VN_NEG_TEXT && !VN_FN(slot_paired)(t, j, at))))
+        return VN_MASKED;
+    if (b->cols == VN_NEG_TEXT && i == j && k == at)
+        return VN_PAIR;
+    return t->twins && shows(t, image, b->cols, number) ? VN_TWIN : VN_OTHER;
+}
+
+/* what cell (row, column) is, of a column that some row may have for a twin */
+static int
+is_twin(const vn_tiles *t, const vn_block *b, int64_t row, int64_t column)
+{
+    int64_t i = row / t->live[b->rows].per, j = column / t->live[b->cols].per;
+    if (b->rows == b->cols)
+        return VN_FN(twins_pair)(t, i, j);
+    if (b->cols == VN_TEACHER_TEXT)
+        return is_true(t, i, VN_TEXT, column);
+    if (b->cols == VN_POS_TEXT || b->cols == VN_POS_IMAGE)
+        return i != j && group_of(&t->in, i) == group_of(&t->in, j);
+    return is_true(t, i, b->cols, column);
+}
+
+static int
+may_be_twin(const vn_tiles *t, const vn_block *b, int64_t column)
+{
+    int own = b->cols == VN_NEG_TEXT || b->cols == VN_NEG_IMAGE;
+    return t->twins && t->twin[own ? b->cols : VN_TEXT][own ? column : column / t->live[b->cols].per];
+}
+
+/* kinds of one column; stride VN_TILE_PITCH */
+static void
+mark_column(const vn_tiles *t, const vn_block *b, uint8_t *kind, const vn_place *at, int64_t column)
+{
+    const vn_live *left = &t->live[b->rows];
+    int64_t j = column / t->live[b->cols].per, k = column % t->live[b->cols].per;
+    int hollow = t->open && !VN_FN(slot_valid)(t, b->cols, j, k), edited = b->rows == VN_NEG_IMAGE;
+    if (!hollow && !edited && !may_be_twin(t, b, column))
+        return;
+    for (int64_t i = 0; i < at->rows; i++) {
+        int64_t row = vn_live_row(left, at->r0 + i);
+        int kind_here = hollow ? VN_VOID : edited ? edited_kind(t, b, row, column) : VN_OTHER;
+        if (!hollow && !edited && is_twin(t, b, row, column))
+            kind_here = VN_TWIN;
+        kind[i * VN_TILE_PITCH] = (uint8_t)kind_here;
+    }
+}
+
+/* kinds of the cells that stand at the same place in both sets, or belong to the same sample */
+static void
+mark_pairs(const vn_tiles *t, const vn_block *b, uint8_t *kind, const vn_place *at)
+{
+    const vn_live *left = &t->live[b->rows], *right = &t->live[b->cols];
+    int single = left->per == 1 && right->per == 1 && b->cols != VN_NEG_TEXT && b->cols != VN_NEG_IMAGE;
+    int bag = left->per == 1 && (b->cols == VN_POS_TEXT || b->cols == VN_POS_IMAGE);
+    for (int64_t j = 0; (single || bag) && j < at->cols; j++) {
+        int64_t column = vn_live_row(right, at->c0 + j);
+        if (single) {
+            int64_t i = at->c0 + j - at->r0; /* an image and its caption have the same place */
+            if (i >= 0 && i < at->rows)
+                kind[i * VN_TILE_PITCH + j] = b->rows == b->cols ? VN_MASKED : VN_PAIR;
+            continue;
+        }
+        for (int64_t i = 0; i < at->rows; i++)
+            if (vn_live_row(left, at->r0 + i) == column / right->per)
+                kind[i * VN_TILE_PITCH + j] = VN_PAIR;
+    }
+}
+
 void
 VN_FN(twins_mark)(const vn_tiles *t, const vn_block *b, uint8_t *kind, const vn_place *at)
 {
-    int pairs = b->rows == VN_IMAGE && b->cols == VN_TEXT;
     for (int64_t i = 0; i < at->rows; i++)
         memset(kind + i * VN_TILE_PITCH, VN_OTHER, (size_t)at->cols);
-    for (int64_t j = 0; j < at->cols; j++) {
-        int64_t column = vn_live_row(&t->live[b->cols], at->c0 + j);
-        for (int64_t i = 0; t->twins && t->twin[b->cols][column] && i < at->rows; i++) {
-            int64_t row = vn_live_row(&t->live[b->rows], at->r0 + i);
-            if (is_true(t, row / t->live[b->rows].per, b->cols, column))
-                kind[i * VN_TILE_PITCH + j] = VN_TWIN;
-        }
-        int64_t i = at->c0 + j - at->r0; /* an image and its caption have the same place */
-        if (pairs && i >= 0 && i < at->rows)
-            kind[i * VN_TILE_PITCH + j] = VN_PAIR;
-    }
+    for (int64_t j = 0; (t->twins || t->open || b->rows == VN_NEG_IMAGE) && j < at->cols; j++)
+        mark_column(t, b, kind + j, at, vn_live_row(&t->live[b->cols], at->c0 + j));
+    mark_pairs(t, b, kind, at);
 }

@@ -14,6 +14,9 @@ typedef struct vn_cells {
     float *left, *right;   /* (VN_TILE_ROWS,E), (VN_TILE_COLS,E) gathered or made rows */
     float *dleft, *dright; /* and their gradients */
     float *lrho, *rrho;    /* 1 / length of a made row before it was brought to length 1 */
+    float *pair;           /* (cols) cosines of the true pairs of the columns' samples */
+    float *teacher;        /* the teacher's cosines, if a term looks at them */
+    float *own;            /* what sample.c lays out for the cells of one sample */
 } vn_cells;
 
 /* Where a tile lies: places in the two live sets, and the job's group, whose sums it adds to. */
@@ -27,21 +30,36 @@ void VN_FN(cells_reduce)(const vn_tiles *t, const vn_block *b, const vn_cells *x
 /* cosines c, kinds and finished statistics -> g, and the sums of loss and dlog */
 void VN_FN(cells_grad)(const vn_tiles *t, const vn_block *b, const vn_cells *x, const vn_place *at);
 
+vn_term_args VN_FN(term_args)(const vn_tiles *t, int use);
+/* what a slot that is true all the same, and one that holds nothing, is to a use that reads block b */
+int VN_FN(seen_twin)(const vn_use *use, const vn_block *b);
+int VN_FN(seen_void)(const vn_use *use);
+/* 0: the logits get a bias; 1: scale times a cosine; 2: the term has a scale of its own */
+int VN_FN(scaling_of)(const vn_use *use);
+
 /* one block, or the cells inside each sample, in the first pass or the second */
 typedef enum vn_pass { VN_REDUCE, VN_LOSS, VN_BACKWARD } vn_pass;
 void VN_FN(block_run)(const vn_tiles *t, const vn_block *b, vn_pass pass);
-void VN_FN(own_run)(const vn_tiles *t, const vn_block *b, vn_pass pass);
-void VN_FN(own_count)(const vn_tiles *t);
+void VN_FN(diag_run)(const vn_tiles *t, const vn_block *b, vn_pass pass);
+void VN_FN(own_run)(const vn_tiles *t, vn_pass pass); /* all VN_OWN blocks, sample by sample */
+void VN_FN(count_run)(const vn_tiles *t);
+void VN_FN(pairs_find)(const vn_tiles *t);
+int64_t VN_FN(own_floats)(const vn_tiles *t); /* of one worker */
+/* what terms do to their statistics between the passes */
+void VN_FN(finish_run)(const vn_tiles *t);
 
 /* of samples first, of their negatives when all that decides about those is known */
 void VN_FN(twins_find)(vn_tiles *t);
 void VN_FN(twins_find_negatives)(vn_tiles *t);
 void VN_FN(twins_mark)(const vn_tiles *t, const vn_block *b, uint8_t *kind, const vn_place *at);
-int VN_FN(twins_own)(const vn_tiles *t, int64_t sample, int set, int64_t row); /* true for the sample's own image? */
+int VN_FN(own_kind)(const vn_tiles *t, int64_t sample, int set, int64_t k); /* what a sample's own slot is */
 int VN_FN(twins_pair)(const vn_tiles *t, int64_t i, int64_t j); /* is one's caption true for the other's image? */
 void VN_FN(partners_find)(vn_tiles *t);
 
 void VN_FN(live_find)(vn_tiles *t);
+int VN_FN(slot_taken)(const vn_tiles *t, int set, int64_t i, int64_t k); /* does slot k of sample i take part? */
+int VN_FN(slot_valid)(const vn_tiles *t, int set, int64_t i, int64_t k); /* of one that does, does it hold something? */
+int VN_FN(slot_paired)(const vn_tiles *t, int64_t i, int64_t k);
 void VN_FN(live_find_negatives)(vn_tiles *t);
 vn_status VN_FN(live_check)(const vn_tiles *t, int set, vn_error *error);
 

@@ -14,14 +14,15 @@
 #include "../vn_embed.h"
 #include "../vn_term.h"
 
-enum { VN_MAX_TERMS = 16, VN_MAX_BLOCKS = 2 * VN_SETS * VN_SETS, VN_MAX_GROUPS = 64 };
+enum { VN_MAX_TERMS = 16, VN_MAX_BLOCKS = 96, VN_MAX_GROUPS = 64 };
 enum { VN_TILE_ROWS = 128, VN_TILE_COLS = 256, VN_TILE_PITCH = 272 }; /* a pitch that is no power of two */
+enum { VN_NOTES = 5 }; /* of a slot, over its valid negatives: how many, sum and greatest of pair - c, sum of c, c != 0 */
 
 /* What a caption that is true for another sample's image is to a term. */
 enum { VN_TWINS_MASK, VN_TWINS_SOFT, VN_TWINS_OFF };
 
 typedef struct vn_use {
-    int term, twins; /* place in the registry; VN_TWINS_ */
+    int term, twins, open; /* place in the registry; VN_TWINS_; 1: slots that hold no negative take part */
     float weight, param[VN_MAX_PARAM];
 } vn_use;
 typedef struct vn_objective {
@@ -31,21 +32,24 @@ typedef struct vn_objective {
 
 /* Unit rows, what is known of them, and room for their gradients (=). Optional arrays are NULL. */
 typedef struct vn_rows {
-    const float *x[VN_SETS]; /* image (B,E), text (B,E), neg_text (B,K,E), neg_image (B,M,E) */
-    float *dx[VN_SETS];
+    const float *x[VN_SETS]; /* image (B,E), neg_text (B,K,E), ...; score (B,1+K) */
+    float *dx[VN_SETS];      /* NULL: a constant */
     const uint8_t *exists;             /* (B) 0: padding, takes part in nothing */
-    const uint8_t *valid[VN_SETS];     /* of negatives (B,K), (B,M); 0: slot holds no negative, is never read */
+    const uint8_t *valid[VN_SETS];     /* of slots (B,K), ...; 0: holds nothing, is never read unless a term is open */
     const int64_t *group;              /* (B) equal for samples of one picture */
     const int64_t *text_key, *neg_key; /* (B), (B,K) equal for equal captions */
     const vn_made *made;               /* further negatives, whose rows exist only inside a tile */
-    int64_t given[VN_SETS];            /* rows a sample: 1, 1, K, M */
-    int64_t B, E;
-    float scale;
+    const float *state[VN_MAX_TERMS];  /* what each term remembers; NULL: nothing */
+    double *notes;                     /* (K,VN_NOTES) =; K negative captions, given ones and made ones */
+    int64_t given[VN_SETS];            /* rows a sample: 1, 1, K, M, ... */
+    int64_t B, E, tile_rows, tile_cols;
+    float scale, bias;
 } vn_rows;
 
 typedef struct vn_record {
     double loss, term[VN_MAX_TERMS]; /* weighted sum; each term unweighted */
-    double dlog_scale;
+    double dlog_scale, dbias;
+    double pairs; /* sum of the cosines of true pairs */
     int64_t rows, valid, below; /* samples; their valid negatives; those whose cosine is below the true caption's */
 } vn_record;
 
@@ -55,6 +59,7 @@ typedef struct vn_live {
     int64_t n, per;                  /* slots; slots a sample */
     int64_t cut[VN_MAX_GROUPS + 1];  /* where each group begins: a sample's slots are never divided */
     int64_t samples;                 /* that have a slot here */
+    int64_t valid, valid_samples;    /* slots that hold something, samples that have one */
     uint8_t made[VN_MAX_MADE];       /* slot given + m is in.made->slot[made[m]] */
 } vn_live;
 typedef struct vn_running {
@@ -64,7 +69,8 @@ typedef struct vn_reader {
     int use, reading, how;
 } vn_reader;
 typedef struct vn_block {
-    int rows, cols, diag, readers;
+    int rows, cols, kind, readers; /* kind: VN_BLOCK, VN_DIAG or VN_OWN */
+    int how;                       /* what any reader asks for */
     vn_reader reader[VN_MAX_TERMS];
 } vn_block;
 typedef struct vn_label {
@@ -76,14 +82,16 @@ typedef struct vn_label {
 typedef struct vn_tiles {
     vn_rows in;
     const vn_objective *objective;
-    int blocks, twins; /* twins: labels are there and some term looks at them */
+    int blocks, twins, open; /* twins: labels are there and some term looks at them; open: some term is */
     vn_block block[VN_MAX_BLOCKS];
-    int mean[VN_MAX_TERMS]; /* the set whose samples a term's mean is over */
+    int mean[VN_MAX_TERMS];  /* the set whose samples a term's mean is over; VN_SETS: paired slots */
     int64_t groups;         /* L */
     int32_t *live_row[VN_SETS];
     vn_live live[VN_SETS];
     vn_running stat[VN_MAX_TERMS][VN_SETS];
     float *share[2];        /* true pairs of an image, of a caption; after the first pass 1 / that */
+    int64_t paired;         /* negative captions whose picture is there too */
+    float *pair;            /* (B) cosines of true pairs */
     vn_label *label;        /* sorted by key, then group */
     uint8_t *twin[VN_SETS]; /* 1: the caption may be true for another sample's image */
     int64_t partners[2];    /* how many hardest others of an image, of a caption are asked for */
@@ -91,9 +99,11 @@ typedef struct vn_tiles {
     float *near[2];         /* (B,partners) their cosines */
     float *made_dx[2];      /* (B,E) what made rows give back to images and captions, apart from other jobs' sums */
     float *scratch, *one, *zero, *infinity;
-    double *loss, *dlog;   /* (L, terms), (L) */
-    int64_t *counts;       /* (L, 2) valid, below */
-    size_t scratch_floats; /* of one worker */
+    double *loss, *dlog, *dbias; /* (L, terms), (L), (L) */
+    double *notes;               /* (L, K, VN_NOTES) */
+    int64_t *counts;             /* (L, 2) valid, below */
+    int64_t own_cells;           /* of one sample, in all VN_OWN blocks */
+    size_t scratch_floats;       /* of one worker */
 } vn_tiles;
 
 /* Takes what the call needs from the arena, which may only count. t needs no other preparation. */

@@ -1,19 +1,20 @@
-/* Cells inside a sample: a row and its own negatives or counterpart. All rows of a sample belong to one job. */
+/* Cells inside a sample that terms see one by one: a row and its own negatives. All rows of a sample belong to one
+ * job. */
 #include "vn_cells.h"
 
-typedef struct own_job {
+typedef struct diag_job {
     const vn_tiles *t;
     const vn_block *b;
     vn_pass pass;
-} own_job;
+} diag_job;
 
-typedef struct own_slots {
+typedef struct diag_slots {
     int64_t number[VN_TILE_COLS], n;
-} own_slots;
+} diag_slots;
 
 /* cosines and kinds of sample i's live slots from *place on, as many as a tile has columns */
 static void
-multiply(const own_job *job, vn_anchor *a, int64_t *place, int64_t end, own_slots *s, const vn_cells *x)
+multiply(const diag_job *job, vn_anchor *a, int64_t *place, int64_t end, diag_slots *s, const vn_cells *x)
 {
     const vn_tiles *t = job->t;
     int set = job->b->cols;
@@ -26,7 +27,7 @@ multiply(const own_job *job, vn_anchor *a, int64_t *place, int64_t end, own_slot
         int made = vn_made_number(t, set, number, &given);
         vn_blend b;
         s->number[j] = number;
-        x->kind[j] = set <= VN_TEXT ? VN_PAIR : VN_FN(twins_own)(t, a->sample, set, number) ? VN_TWIN : VN_OTHER;
+        x->kind[j] = VN_FN(own_kind)(t, a->sample, set, number % live->per);
         if (made >= 0 && VN_FN(made_of)(t, made, a->sample, &b))
             x->c[j] = VN_FN(anchor_cosine)(t, a, &b, x->right + j * E, x->rrho + j);
         else
@@ -36,7 +37,7 @@ multiply(const own_job *job, vn_anchor *a, int64_t *place, int64_t end, own_slot
 
 /* derivatives g of these cells to the gradients of their rows */
 static void
-pull(const own_job *job, vn_anchor *a, const own_slots *s, const vn_cells *x)
+pull(const diag_job *job, vn_anchor *a, const diag_slots *s, const vn_cells *x)
 {
     const vn_tiles *t = job->t;
     int set = job->b->cols;
@@ -57,11 +58,11 @@ pull(const own_job *job, vn_anchor *a, const own_slots *s, const vn_cells *x)
 static void
 run_group(void *arg, int64_t l, int worker)
 {
-    const own_job *job = arg;
+    const diag_job *job = arg;
     const vn_tiles *t = job->t;
     const vn_block *b = job->b;
     vn_cells x = VN_FN(cells_of)(t, worker);
-    own_slots slots;
+    diag_slots slots;
     int64_t E = t->in.E, begin, end, place, last;
     vn_group_range(t, b->rows, l, &begin, &end);
     vn_group_range(t, b->cols, l, &place, &last);
@@ -84,39 +85,8 @@ run_group(void *arg, int64_t l, int worker)
 }
 
 void
-VN_FN(own_run)(const vn_tiles *t, const vn_block *b, vn_pass pass)
+VN_FN(diag_run)(const vn_tiles *t, const vn_block *b, vn_pass pass)
 {
-    own_job job = {t, b, pass};
+    diag_job job = {t, b, pass};
     vn_jobs_run(t, run_group, &job, pass == VN_BACKWARD);
-}
-
-/* how many given negative captions are told apart: their cosine with the image is below the true caption's */
-static void
-count_group(void *arg, int64_t l, int worker)
-{
-    const vn_tiles *t = arg;
-    const vn_live *live = &t->live[VN_NEG_TEXT];
-    int64_t E = t->in.E, begin, end, given, sample = -1;
-    float pair = 0.0f;
-    (void)worker;
-    vn_group_range(t, VN_NEG_TEXT, l, &begin, &end);
-    for (int64_t p = begin; p < end; p++) {
-        int64_t number = vn_live_row(live, p), i = number / live->per;
-        const float *image = t->in.x[VN_IMAGE] + i * E;
-        if (vn_made_number(t, VN_NEG_TEXT, number, &given) >= 0)
-            continue;
-        if (i != sample)
-            pair = vn_dot(image, t->in.x[VN_TEXT] + i * E, E);
-        sample = i;
-        t->counts[2 * l] += 1;
-        t->counts[2 * l + 1] += vn_dot(image, t->in.x[VN_NEG_TEXT] + given * E, E) < pair;
-    }
-}
-
-void
-VN_FN(own_count)(const vn_tiles *t)
-{
-    memset(t->counts, 0, 2 * (size_t)t->groups * sizeof *t->counts);
-    if (t->live[VN_NEG_TEXT].n > 0)
-        vn_parallel_for(t->groups, count_group, (void *)t);
 }
