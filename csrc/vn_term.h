@@ -61,14 +61,14 @@ typedef struct vn_stat {
 } vn_stat;
 
 typedef struct vn_cell {
-    float c;                    /* the cosine */
-    float z;                    /* what stat() gave */
-    vn_stat row, col;           /* finished statistic of its row and column */
-    float row_share, col_share; /* 1 / true pairs in its row, its column */
-    float row_pair, col_pair;   /* cosine of the true pair of its row's sample, its column's */
-    float teacher;              /* VN_TEACHER readings: the teacher's cosine, ... */
-    vn_stat teacher_row, teacher_col; /* ... and its statistics, as joined by the term's reading of the teacher's sets */
-    int32_t i, j;               /* places of its row and column among those that take part */
+    float c;                          /* the cosine */
+    float z;                          /* what stat() gave */
+    vn_stat row, col;                 /* finished statistic of its row and column */
+    float row_share, col_share;       /* 1 / true pairs in its row, its column */
+    float row_pair, col_pair;         /* cosine of the true pair of its row's sample, its column's */
+    float teacher;                    /* VN_TEACHER readings: the teacher's cosine, ... */
+    vn_stat teacher_row, teacher_col; /* ... and what the term's reading of the teacher's sets joined */
+    int32_t i, j;                     /* places of its row and column among those that take part */
     int kind, reading;
 } vn_cell;
 typedef struct vn_dcell {

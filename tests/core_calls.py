@@ -55,9 +55,12 @@ def made_arguments():
 
 def run_arguments():
     image, text, negatives, valid, group, text_key, made = made_arguments()
+    sets = (image, text, negatives, negatives, negatives, None, image, text, f32(2, 1 + K))
+    masks = (None, None, valid, valid, valid, None, None, None, np.ones((2, 1 + K), np.uint8))
+    gradients = (f32(2, C), f32(2, C), *(f32(2, K, C) for _ in range(3)), None, None, None, f32(2, 1 + K))
     return (
-        image, text, negatives, valid, negatives, valid, np.ones(2, np.uint8), group, text_key,
-        np.arange(2 * K).reshape(2, K).astype(np.int64), made, 10.0, f32(2, C), f32(2, C), f32(2, K, C), f32(2, K, C),
+        sets, masks, np.ones(2, np.uint8), group, text_key, np.arange(2 * K).reshape(2, K).astype(np.int64), made,
+        10.0, 0.5, (np.zeros(9, np.float32),), np.zeros((K, 5)), gradients, (64, 64),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from vlmneg.losses_state import Level, Margins, Notes, state_of
+from vlmneg.losses.state import Level, Margins, Notes, state_of
 
 
 def notes_of(a, c, valid):

@@ -229,28 +229,29 @@ class Loss:
     def __new__(cls, terms: tuple[tuple[int, float, tuple[float, ...]], ...], /) -> Loss: ...
     def run(
         self,
-        image: NDArray[float32],
-        text: NDArray[float32],
-        neg_text: NDArray[float32] | None,
-        valid: NDArray[uint8] | None,
-        neg_image: NDArray[float32] | None,
-        neg_image_valid: NDArray[uint8] | None,
+        sets: tuple[NDArray[float32] | None, ...],
+        valid: tuple[NDArray[uint8] | None, ...],
         rows: NDArray[uint8] | None,
         group: NDArray[int64] | None,
         text_key: NDArray[int64] | None,
         neg_key: NDArray[int64] | None,
         made: _Made | None,
         scale: float,
-        dimage: NDArray[float32] | None,
-        dtext: NDArray[float32] | None,
-        dneg_text: NDArray[float32] | None,
-        dneg_image: NDArray[float32] | None,
+        bias: float,
+        state: tuple[NDArray[float32] | None, ...],
+        notes: NDArray[float64] | None,
+        gradients: tuple[NDArray[float32] | None, ...] | None,
+        tile: tuple[int, int] | None,
         /,
-    ) -> tuple[float, tuple[float, ...], float, int, int, int]: ...
+    ) -> tuple[float, tuple[float, ...], float, float, float, int, int, int]: ...
 
 def loss_terms() -> list[
     tuple[
-        str, str, list[tuple[str, str | None, float, float, float, str]], list[tuple[int, int, int, int]]
+        str,
+        str,
+        list[tuple[str, str | None, float, float, float, str]],
+        list[tuple[int, int, int, int, int, int]],
+        int,
     ]
 ]: ...
 

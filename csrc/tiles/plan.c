@@ -101,10 +101,12 @@ take_sets(vn_tiles *t, vn_arena *arena, int64_t *count)
 {
     const vn_rows *in = &t->in;
     for (int set = 0; set < VN_SETS; set++) {
-        int all = in->exists == NULL && (in->valid[set] == NULL || t->open) && t->live[set].per == in->given[set];
+        int whole = in->valid[set] == NULL || t->open, given = t->live[set].per == in->given[set];
+        int all = in->exists == NULL && whole && given;
         count[set] = in->B * t->live[set].per;
         t->live_row[set] = all ? NULL : vn_arena_take(arena, (size_t)count[set] * sizeof(int32_t));
-        t->twin[set] = t->twins && set >= VN_TEXT && set <= VN_NEG_IMAGE ? vn_arena_take(arena, (size_t)count[set]) : NULL;
+        int labelled = t->twins && set >= VN_TEXT && set <= VN_NEG_IMAGE;
+        t->twin[set] = labelled ? vn_arena_take(arena, (size_t)count[set]) : NULL;
     }
     for (int side = VN_IMAGE; side <= VN_TEXT; side++) {
         int64_t n = in->B * t->partners[side];

@@ -1,6 +1,6 @@
 /* CPU loops around a term's two functions. Nothing branches and no sum crosses columns, so that the compiler makes
- * vector code of them without changing a bit; for that it must see restrict at a function's parameters. What a term does
- * not look at is not loaded. */
+ * vector code of them without changing a bit; for that it must see restrict at a function's parameters. What a term
+ * does not look at is not loaded. */
 
 static inline int
 seen_as(int kind, int twin, int hollow)

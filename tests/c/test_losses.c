@@ -47,7 +47,7 @@ make(int64_t B, int64_t K, int64_t E)
 {
     problem p;
     vn_rng r = {3, 0, 0, 9};
-    int64_t per[VN_SETS] = {1, 1, K, K};
+    int64_t per[VN_SETS] = {1, 1, K, K, K, K, 1, 1, 1 + K};
     memset(&p, 0, sizeof p);
     p.exists = fresh((size_t)B), p.valid = fresh((size_t)(B * K));
     p.group = fresh((size_t)B * 8), p.text_key = fresh((size_t)B * 8), p.neg_key = fresh((size_t)(B * K) * 8);
@@ -59,14 +59,14 @@ make(int64_t B, int64_t K, int64_t E)
             p.neg_key[k] = vn_rng_below(&r, 2 * B);
         }
     }
-    for (int set = 0; set < VN_SETS; set++) {
+    for (int set = 0; set < VN_SCORE; set++) {
         int64_t count = B * per[set];
         p.x[set] = fresh((size_t)(count * E) * sizeof(float));
-        p.dx[set] = fresh((size_t)(count * E) * sizeof(float));
+        p.dx[set] = set < VN_TEACHER_IMAGE ? fresh((size_t)(count * E) * sizeof(float)) : NULL;
         p.rows.given[set] = per[set];
-        p.rows.valid[set] = set >= VN_NEG_TEXT ? p.valid : NULL;
+        p.rows.valid[set] = per[set] == K ? p.valid : NULL;
         for (int64_t i = 0; i < count; i++) {
-            if (!p.exists[i / per[set]] || (set >= VN_NEG_TEXT && !p.valid[i]))
+            if (!p.exists[i / per[set]] || (per[set] == K && !p.valid[i]))
                 continue;
             for (int64_t e = 0; e < E; e++)
                 p.x[set][i * E + e] = vn_rng_uniform(&r) - 0.4f;
@@ -76,6 +76,7 @@ make(int64_t B, int64_t K, int64_t E)
     p.rows.exists = p.exists, p.rows.group = p.group;
     p.rows.text_key = p.text_key, p.rows.neg_key = p.neg_key;
     p.rows.B = B, p.rows.E = E, p.rows.scale = 3.0f;
+    p.rows.tile_rows = 48, p.rows.tile_cols = 80;
     add_made(&p, B);
     return p;
 }
@@ -90,11 +91,11 @@ discard(problem *p)
 
 /* itc: negatives, image_to_text, text_to_image, images; own: anchor; intra: modality */
 static const vn_objective objective = {
-    {{0, VN_TWINS_MASK, 1.0f, {1.0f, 0.5f, 0.5f, 1.0f}},
-     {0, VN_TWINS_SOFT, 0.5f, {2.0f, 1.0f, 0.0f, 0.0f}},
-     {0, VN_TWINS_OFF, 0.25f, {0.0f, 0.0f, 1.0f, 2.0f}},
-     {1, VN_TWINS_MASK, 0.3f, {0.0f}},
-     {2, VN_TWINS_MASK, 0.3f, {0.0f}}},
+    {{0, VN_TWINS_MASK, 0, 1.0f, {1.0f, 0.5f, 0.5f, 1.0f, 100.0f}},
+     {0, VN_TWINS_SOFT, 0, 0.5f, {2.0f, 1.0f, 0.0f, 0.0f, 100.0f}},
+     {0, VN_TWINS_OFF, 0, 0.25f, {0.0f, 0.0f, 1.0f, 2.0f, 100.0f}},
+     {1, VN_TWINS_MASK, 0, 0.3f, {0.0f}},
+     {2, VN_TWINS_MASK, 0, 0.3f, {0.0f}}},
     5,
 };
 
@@ -130,10 +131,10 @@ test_objective(const vn_backend *be, int64_t B, int64_t K, int64_t E)
     rows.scale = 3.0f * expf(-0.01f);
     double down = run(be, &rows, 0).loss;
     CHECK(fabs((up - down) / 0.02 - r.dlog_scale) < 1e-3);
-    for (int set = 0; set < VN_SETS; set++)
+    for (int set = 0; set < VN_TEACHER_IMAGE; set++)
         for (int64_t i = 0; i < VN_MIN(3, B) * p.rows.given[set]; i++) {
             float *x = p.x[set] + i * E, was = x[0];
-            if (!p.exists[i / p.rows.given[set]] || (set >= VN_NEG_TEXT && !p.valid[i])) {
+            if (!p.exists[i / p.rows.given[set]] || (per[set] == K && !p.valid[i])) {
                 CHECK(p.dx[set][i * E] == 0.0f);
                 continue;
             }
@@ -156,7 +157,7 @@ test_threads(const vn_backend *be)
     vn_parallel_set_threads(3);
     vn_record three = run(be, &q.rows, 1);
     CHECK(one.loss == three.loss && one.dlog_scale == three.dlog_scale && one.below == three.below);
-    for (int set = 0; set < VN_SETS; set++)
+    for (int set = 0; set < VN_TEACHER_IMAGE; set++)
         CHECK(memcmp(p.dx[set], q.dx[set], 530 * 5 * sizeof(float)) == 0);
     discard(&p), discard(&q);
 }

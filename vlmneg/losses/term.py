@@ -109,6 +109,7 @@ TERMS = _read_terms()
 
 
 def nearest(word: Any, known: Sequence[str]) -> str:
+    """The end of an error message: which known word may have been meant, if any."""
     near = difflib.get_close_matches(str(word), known, 1, 0.5)
     return f"; did you mean {near[0]!r}?" if near else ""
 
@@ -156,7 +157,10 @@ class Term:
     def __repr__(self) -> str:
         changed = [p for p in TERMS[self.name].params if self.params[p.name] != p.start]
         text = f"{self.name}({', '.join(f'{p.name}={self.params[p.name]!r}' for p in changed)})"
-        return text if self.weight == 1 else f"{self.weight:g} * {text}"
+        if self.weight == 1:
+            return text
+        short = f"{self.weight:g}"
+        return f"{short if float(short) == self.weight else repr(self.weight)} * {text}"
 
     def use(self) -> tuple[int, float, tuple[float, ...]]:
         """What the core takes: place, weight, numbers of the parameters."""
@@ -178,6 +182,7 @@ class Term:
 
 
 def check_weight(weight: Any) -> float:
+    """A term's weight, or an error."""
     if isinstance(weight, bool) or not isinstance(weight, (int, float, np.integer, np.floating)):
         raise TypeError(f"a weight must be a number in [0, 1e6], got {weight!r}")
     if not 0 <= weight <= 1e6:

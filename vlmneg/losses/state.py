@@ -49,6 +49,20 @@ class Notes:
                      self.logit + other.logit, self.nonzero + other.nonzero, self.true + other.true,
                      self.rows + other.rows)
 
+    def scaled(self, scale: float) -> Notes:
+        """The notes of logits, where these are of cosines.
+
+        Parameters
+        ----------
+        scale : float
+
+        Returns
+        -------
+        Notes
+        """
+        return Notes(self.count, self.gap * scale, self.top * scale, self.logit * scale, self.nonzero,
+                     self.true * scale, self.rows)
+
 
 def slot_names(types: Sequence[str] | None, slots: int) -> list[str]:
     """Names of the slots; those that have none are called by their number.

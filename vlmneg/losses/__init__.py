@@ -1,0 +1,44 @@
+"""Objectives: weighted sums of named terms, computed by the tile engine of the C core.
+
+>>> import vlmneg as vn
+>>> vn.losses.names()
+['infonce', 'intra', 'itc', 'negclip', 'own']
+>>> vn.losses.negclip() + 0.2 * vn.losses.infonce()
+itc() + 0.2 * itc(negatives='none')
+
+Every term of the core is a function of this module, with its parameters as keywords: ``itc(negatives="own")``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .named import get, infonce, names, negclip
+from .objective import Objective, Result
+from .term import TERMS, Parameter, Term
+
+__all__ = ["Objective", "Parameter", "Result", "Term", "get", "infonce", "names", "negclip"]
+
+
+def __getattr__(name: str) -> Callable[..., Objective]:
+    if name not in TERMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    doc, params = TERMS[name].doc, TERMS[name].params
+
+    def term(**values: Any) -> Objective:
+        return get(name, **values)
+
+    lines = [f"{p.name} : {p.range}, default {p.start!r}\n        {p.doc[0].upper() + p.doc[1:]}." for p in params]
+    term.__name__ = term.__qualname__ = name
+    term.__doc__ = (f"{doc[0].upper() + doc[1:]}.\n\n    Parameters\n    ----------\n    "
+                    + "\n    ".join(lines) + "\n\n    Returns\n    -------\n    Objective\n    ")
+    term.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(p.name, inspect.Parameter.KEYWORD_ONLY, default=p.start) for p in params])
+    globals()[name] = term
+    return term
+
+
+def __dir__() -> Iterator[str]:
+    return iter(sorted({*globals(), *TERMS}))
