@@ -16,7 +16,7 @@ def focal(rows, *, gamma=2.0, smoothing=0.02, scale=0.0, invalid="drop", duplica
     c = np.concatenate([rows.own("image", "text"), rows.own("image", "neg_text")], 1)
     seen = rows.own_live("image", "neg_text", duplicates, validity)
     live = np.concatenate([np.ones((rows.count, 1), bool), seen], 1)
-    loss, g = smoothed(s * c, live, missing(rows, "neg_text", invalid), gamma, smoothing)
+    loss, g = smoothed(s * c, live, missing(rows, "neg_text", invalid, validity), gamma, smoothing)
     loss, g = mean(rows.valid("neg_text", validity).any(1), loss, s * g)
     return loss, {("image", "text"): g[:, :1], ("image", "neg_text"): g[:, 1:]}, \
         0.0 if scale else float((g * c).sum()), 0.0

@@ -22,7 +22,7 @@ def intra(rows, *, modality="image", positive="self", scale=0.0, factor=1.0, dup
     c, a = rows.own(*wrong), rows.own("image", "text")
     z = s * (1 + factor * (c - a)) if modality == "shifted" else s * c
     live, weight = rows.own_live(*wrong, duplicates, validity), rows.valid(wrong[1], validity).any(1)
-    right, z0, s0, held = positives(rows, side, positive, s)
+    right, z0, s0, held = positives(rows, side, positive, s, validity)
     loss, gradient, back = np.zeros(rows.count, c.dtype), np.zeros_like(c), np.zeros_like(z0)
     if positive == "none":
         log = log_softmax(z, live, 1)
@@ -47,13 +47,13 @@ def intra(rows, *, modality="image", positive="self", scale=0.0, factor=1.0, dup
     return loss, cells, float(learned), 0.0
 
 
-def positives(rows, side, positive, s):
+def positives(rows, side, positive, s, validity):
     """What is right: sets, logits (B, P), their scale, which of them there are (B, P)."""
     one = np.ones((rows.count, 1), bool)
     if positive == "cross":
         return ("image", "text"), rows.scale * rows.own("image", "text"), rows.scale, one
     if positive in ("teacher", "paraphrase"):
         right = (side, f"teacher_{side}" if positive == "teacher" else f"pos_{side}")
-        return right, s * rows.own(*right), s, rows.valid(right[1])
+        return right, s * rows.own(*right), s, rows.valid(right[1], validity)
     held = one[:, : int(positive == "self")]
     return None, s * held.astype(rows.x[side].dtype), s, held

@@ -23,9 +23,9 @@ def log_shares(z, live, zeros):
     return log_softmax(wide, np.concatenate([live, void], 1), 1)[:, : z.shape[1]]
 
 
-def missing(rows, name, invalid):
+def missing(rows, name, invalid, validity):
     """How many given slots of each sample hold nothing, if those are candidates of value 0."""
-    return (rows.valid(name, "off") & ~rows.valid(name)).sum(1) * (invalid == "zero")
+    return (rows.valid(name, "off") & ~rows.valid(name, validity)).sum(1) * (invalid == "zero")
 
 
 def chosen(z, positive, live, zeros):
@@ -67,6 +67,6 @@ def own(rows, *, anchor="image", positive="pair", scale=0.0, invalid="drop", dup
     held = rows.valid(right, validity)
     live = np.concatenate([held, rows.own_live(anchor, wrong, duplicates, validity)], 1)
     weight = rows.valid(wrong, validity).any(1) & held.any(1)
-    loss, g = chosen(s * c, np.arange(c.shape[1])[None] < n, live, missing(rows, wrong, invalid))
+    loss, g = chosen(s * c, np.arange(c.shape[1])[None] < n, live, missing(rows, wrong, invalid, validity))
     loss, g = mean(weight, loss, s * g)
     return loss, {(anchor, right): g[:, :n], (anchor, wrong): g[:, n:]}, 0.0 if scale else float((g * c).sum()), 0.0
