@@ -120,6 +120,31 @@ def test_layer_decay():
         parts.speeds(NAMES, NAMES, 0)
 
 
+@pytest.mark.parametrize("towers", [("image",), ("text",), ()])
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_a_frozen_tower_is_skipped(towers, accumulate):
+    """The other tower's gradients are those of a whole pass, and its own are 0."""
+    x, model = pixels(fresh(), 4), fresh()
+    given = {"negatives": [["a blue circle"], ["a square"], [""], ["all"]], "objective": "negclip", "backward": True}
+    whole = model.loss(x, CAPTIONS, **given, accumulate=accumulate)
+    want = {n: g.copy() for n, g in model.gradients().items()}
+    assert model.loss(x, CAPTIONS, **given, towers=towers, accumulate=accumulate).loss == whole.loss
+    for name, gradient in model.gradients().items():
+        if parts.tower(name) in (*towers, ""):
+            assert gradient.tobytes() == want[name].tobytes() and gradient.any(), name
+        else:
+            assert not gradient.any() and want[name].any(), name
+    with pytest.raises(ValueError, match="towers must be of"):
+        model.loss(x, CAPTIONS, towers=["vision"])
+
+
+def test_bias_trains_with_the_head():
+    model = fresh().with_bias()
+    assert parts.Trained(model, "head").names[-1] == "logit_bias" and "logit_bias" in parts.Trained(model, "text").names
+    assert dict(zip(model.state_dict(), parts.speeds(list(model.state_dict()), NAMES, 0.5),
+                    strict=True))["logit_bias"] == 1
+
+
 # ---- LoRA ----
 
 

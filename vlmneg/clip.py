@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -308,6 +308,7 @@ class Clip:
         made_seed: int = 0,
         made_rows: Any = None,
         accumulate: int = 1,
+        towers: Collection[str] = ("image", "text"),
         backward: bool = False,
     ) -> LossResult:
         """An objective on one batch, and its gradients.
@@ -346,6 +347,8 @@ class Clip:
             Chunks in which the towers take the batch; the objective still sees all of it at once, so loss and gradients
             are those of the whole batch. Activations take the room of one chunk, and all chunks but one are encoded
             twice. More than B are B.
+        towers : collection of str, default ("image", "text")
+            Whose weights get gradients. Nothing is kept for the other tower, and its gradients are 0.
         backward : bool, default False
             Also fill ``gradients()``, replacing what it held.
 
@@ -367,7 +370,8 @@ class Clip:
         return step.evaluate(
             self, x, captions, negatives=negatives, valid=valid, neg_images=neg_images, neg_image_valid=neg_image_valid,
             positives=positives, group=group, objective=objective, teacher=teacher, types=types, made=made,
-            made_seed=made_seed, made_rows=made_rows, accumulate=accumulate, backward=backward,
+            made_seed=made_seed, made_rows=made_rows, accumulate=accumulate, towers=towers,
+            backward=backward,
         )  # fmt: skip
 
     def reserve(self, images: int, captions: int, tokens: int | None = None, accumulate: int = 1) -> int:

@@ -62,6 +62,8 @@ class Learner:
             options["teacher"] = self.teacher
         if self._plan.accumulate > 1:
             options["accumulate"] = self._plan.accumulate
+        if len(self.towers) < 2:
+            options["towers"] = self.towers
         return options
 
     def enter(self, epoch: int) -> None:

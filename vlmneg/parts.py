@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from vlmneg.clip import Clip
 
 PARTS = ("all", "text", "image", "head")
-HEAD = ("text_projection", "visual.proj", "logit_scale")
+BETWEEN = ("logit_scale", "logit_bias")             # the towers
+HEAD = ("text_projection", "visual.proj", *BETWEEN)
 TOP = (*HEAD, "visual.ln_post.*", "ln_final.*")
 BLOCK = re.compile(r"(visual\.)?transformer\.resblocks\.(\d+)\.")
 
@@ -29,8 +30,9 @@ class Trained:
     ----------
     model : Clip
     train : {"all", "text", "image", "head"} or list of str
-        Everything; one tower with its projection and ``logit_scale``; both projections and ``logit_scale``; or
-        patterns of OpenAI's tensor names, such as ``["visual.transformer.resblocks.1?.*", "logit_scale"]``.
+        Everything; one tower with its projection and ``logit_scale``; both projections and ``logit_scale``, each with
+        ``logit_bias`` where there is one; or patterns of OpenAI's tensor names, such as
+        ``["visual.transformer.resblocks.1?.*", "logit_scale"]``.
     layer_decay : float in (0, 1], default 1
         A block ``d`` places below a tower's projection learns at ``layer_decay ** d`` times the rate, its embeddings
         slowest; final norms, projections and ``logit_scale`` at the whole rate.
@@ -63,7 +65,7 @@ class Trained:
     ['text_projection', 'logit_scale', 'visual.proj']
     >>> Trained(model, ["visual.pro"])
     Traceback (most recent call last):
-    ValueError: train: no tensor is named visual.pro; near are visual.proj
+    ValueError: train: no tensor is named visual.pro; near are visual.proj, visual.ln_pre.bias, visual.ln_post.bias
     """
 
     def __init__(self, model: Clip, train: str | Sequence[str] = "all", layer_decay: float = 1.0) -> None:
@@ -119,9 +121,7 @@ def named(names: Sequence[str], train: str | Sequence[str]) -> list[str]:
     if isinstance(train, str):
         if train not in PARTS:
             raise ValueError(f"train must be one of {', '.join(PARTS)}, or a list of patterns, got {train!r}")
-        if train == "head":
-            return matching(names, HEAD, "train")
-        return [n for n in names if n == "logit_scale" or train in ("all", tower(n))]
+        return [n for n in names if (n in HEAD if train == "head" else train == "all" or tower(n) in (train, ""))]
     return matching(names, train, "train")
 
 
@@ -153,14 +153,23 @@ def matching(names: Sequence[str], patterns: Sequence[str], setting: str) -> lis
 
 
 def tower(name: str) -> str:
-    """The tower whose tensor it is: "image", "text", or "" for the logit scale.
+    """The tower whose tensor it is: "image", "text", or "" for the logit scale and bias.
+
+    Parameters
+    ----------
+    name : str
+        OpenAI's.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
     >>> tower("visual.conv1.weight"), tower("ln_final.bias"), tower("logit_scale")
     ('image', 'text', '')
     """
-    return "" if name == "logit_scale" else "image" if name.startswith("visual.") else "text"
+    return "" if name in BETWEEN else "image" if name.startswith("visual.") else "text"
 
 
 def speeds(names: Sequence[str], everything: Sequence[str], layer_decay: float) -> np.ndarray:

@@ -6,6 +6,7 @@ true captions. `accumulate` cuts each tower's rows into chunks of its own, so a 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,8 @@ class Towers:
         Packed captions.
     chunks : int
         At least 1, at most B.
+    learn : collection of str
+        The towers that backward goes through, of "image" and "text"; the other keeps no activations.
 
     References
     ----------
@@ -89,8 +92,9 @@ class Towers:
     """
 
     def __init__(self, model: Clip, x: np.ndarray, more: np.ndarray, slots: np.ndarray, ids: np.ndarray,
-                 offsets: np.ndarray, chunks: int) -> None:
+                 offsets: np.ndarray, chunks: int, learn: Collection[str]) -> None:
         self.model, self.x, self.more, self.slots, self.ids, self.offsets = model, x, more, slots, ids, offsets
+        self.image, self.text = "image" in learn, "text" in learn
         rows = len(x) + len(slots), len(offsets) - 1
         self.bounds = [tuple(n * i // chunks for n in rows) for i in range(chunks + 1)]
 
@@ -119,18 +123,30 @@ class Towers:
         dimage, dtext : ndarray of shape (rows, E), float32
         """
         last = len(self.bounds) - 2
+        if not (self.image or self.text):
+            self.model._core.gradients()[...] = 0
+            return
         for i in range(last, -1, -1):
             if i < last:
-                self._chunk(i, True)
+                self._encode(i, self.image, self.text, 1)
             (a, c), (b, d) = self.bounds[i : i + 2]
-            self.model._core.backward(dimage[a:b], dtext[c:d], int(i < last), None, None)
+            self.model._core.backward(dimage[a:b] if self.image else None, dtext[c:d] if self.text else None,
+                                      int(i < last), None, None)
 
     def _chunk(self, i: int, keep: bool) -> tuple[np.ndarray, np.ndarray]:
+        if keep and self.image != self.text:      # the frozen tower first: what is kept is the last call's
+            frozen, learning = (self._encode(i, self.image == own, self.text == own, int(own)) for own in (False, True))
+            return (learning[0], frozen[1]) if self.image else (frozen[0], learning[1])
+        return self._encode(i, True, True, int(keep and self.image))
+
+    def _encode(self, i: int, image: bool, text: bool, keep: int) -> tuple[Any, Any]:
+        """Rows of a chunk in the towers asked for, None for the other."""
         (a, c), (b, d) = self.bounds[i : i + 2]
         begin = self.offsets[c]
-        return self.model._core.encode(
-            self._pixels(a, b), self.ids[begin : self.offsets[d]], self.offsets[c : d + 1] - begin, int(keep), 1, 0
-        )[:2]
+        x = self._pixels(a, b) if image else None
+        ids = self.ids[begin : self.offsets[d]] if text else None
+        offsets = self.offsets[c : d + 1] - begin if text else None
+        return self.model._core.encode(x, ids, offsets, keep, 1, 0)[:2]
 
     def _pixels(self, a: int, b: int) -> np.ndarray:
         n = len(self.x)
@@ -199,6 +215,7 @@ def evaluate(
     made_seed: int,
     made_rows: Any,
     accumulate: int,
+    towers: Collection[str],
     backward: bool,
 ) -> LossResult:
     """An objective on one batch, and its gradients; the parameters are those of ``Clip.loss``."""
@@ -206,6 +223,8 @@ def evaluate(
     x = model._pixels(x)
     b = len(x)
     chunks = min(integer(accumulate, "accumulate", 1, 2**31), b)
+    if isinstance(towers, str) or not set(towers) <= {"image", "text"}:
+        raise ValueError(f'towers must be of "image" and "text", as ["text"], got {towers!r}')
     reads = _reads(objective, {"neg_image": neg_images if made is None else made, "pos_text": positives,
                                "pos_image": None, "teacher_image": teacher, "teacher_text": teacher,
                                "bias": model.logit_bias})  # fmt: skip
@@ -219,8 +238,8 @@ def evaluate(
     text_key, neg_key, pos_key = texts.spread(text_keys(ids, offsets), -1)
     valid = valid & ~(neg_key[:, :, None] == pos_key[:, None, :]).any(2)  # what is true of the picture is no negative
 
-    towers = Towers(model, x, more, pictures.slots[0], ids, offsets, chunks)
-    image, text = towers.encode(backward)
+    rows = Towers(model, x, more, pictures.slots[0], ids, offsets, chunks, towers)
+    image, text = rows.encode(backward)
     image, neg_image = pictures.spread(image)
     text, neg_text, pos_text = texts.spread(text)
     given: dict[str, Any] = {"made": made, "made_seed": made_seed, "made_rows": made_rows}
@@ -242,8 +261,8 @@ def evaluate(
     if backward:
         e = model.config.embed
         d = {name: getattr(r, name, None) for name in ("dimage", "dneg_image", "dtext", "dneg_text", "dpos_text")}
-        towers.backward(pictures.gather([d["dimage"], d["dneg_image"]], e),
-                        texts.gather([d["dtext"], d["dneg_text"], d["dpos_text"]], e))
+        rows.backward(pictures.gather([d["dimage"], d["dneg_image"]], e),
+                      texts.gather([d["dtext"], d["dneg_text"], d["dpos_text"]], e))
         gradients = model.gradients()
         gradients["logit_scale"][...] = r.dlog_scale
         if "bias" in reads:
