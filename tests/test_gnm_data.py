@@ -60,7 +60,7 @@ def test_released_layout(released, tmp_path):
     assert len(old) == 5 and old[0].captions == ("a red fox", "a red fox")
     low, high = 0, 2**32 - 1                        # the photograph's first and last caption, "a dog" and "grass"
     words = np.array([low, low, high]), np.array([low, high, low])
-    batch = vn.gnm.Batch(np.array([0, 1, 2]), np.array([0, 0, 1]), *words)
+    batch = vn.gnm.Batch(np.array([0, 1, 2]), np.array([0, 0, 1]), *words, np.zeros(3, np.int64))
     assert [c for _, c in data.pairs(batch)] == ["a red fox", "a blue cat", "a old rug", "a dog", "grass", "a dog"]
     assert data.duplicates(batch).tolist() == [
         [0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 1, 0], [0, 0, 0, 1, 1, 0], [0, 0, 0, 0, 1, 0], [0, 0, 0, 1, 0, 0], [0] * 6]

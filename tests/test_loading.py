@@ -1,5 +1,6 @@
 """Batches: each a function of (seed, step), whatever came before it and whichever thread makes it."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from test_train import fresh, loader_threads, negatives, one_thread, tokenizer  # noqa: F401
 
 import vlmneg as vn
-from vlmneg import loading
+from vlmneg import composition, loading, positives
 
 HEADER = Path(__file__).parents[1] / "csrc" / "core" / "vn_philox.h"
 
@@ -58,7 +59,9 @@ def test_same_tokens_are_no_negative():
 
 def test_streams_are_those_of_the_core():
     header = HEADER.read_text()
-    assert f"VN_STREAM_ORDER = {loading.ORDER}," in header and f"VN_STREAM_CAPTION = {loading.CAPTION} " in header
+    for name, value in (("ORDER", composition.ORDER), ("CAPTION", loading.CAPTION), ("POSITIVE", positives.POSITIVE),
+                        ("NEIGHBOUR", composition.NEIGHBOUR)):
+        assert re.search(rf"VN_STREAM_{name} = {value}\b", header)
 
 
 def test_ahead_is_bounded_ordered_and_stops():

@@ -62,7 +62,7 @@ def test_json_round_trip(tmp_path):
     ("lr=1", "unknown key lr: did you mean train.lr?"),
     ("wieght_decay=1", "unknown key wieght_decay: did you mean train.weight_decay?"),
     ("trian.lr=1", "unknown key trian: did you mean train?"),
-    ("zzz=1", "unknown key zzz: known are data, model, negatives, objective, out, tagger, train"),
+    ("zzz=1", "unknown key zzz: known are compose, data, model, negatives, objective, out, positives, tagger, train"),
     ("train.batch=0", "train.batch must be at least 1, got 0"),
     ("train.batch=2.5", "train.batch must be an integer, got 2.5"),
     ("train.batch=true", "train.batch must be an integer, got True"),

@@ -27,8 +27,11 @@ EXAMPLES = {
     "train": """examples:
   vlmneg train scenes                            a recipe of the package, on drawn scenes
   vlmneg train my.toml train.lr=1e-4 out=runs/b  a file of yours, two settings changed
-  vlmneg train negclip model=clip-vit-base-patch32 data.captions=captions.json data.images=images
+  vlmneg train --recipe ahnpl model=clip-vit-base-patch32 data.captions=captions.json data.images=images
+  vlmneg train --recipe gnm model=clip-vit-base-patch32 data.annotations=variations.json data.images=variations
+               data.captions=captions.json data.photographs=images
   vlmneg train my.toml out=runs/b --resume       go on after an interruption, to the same bits
+  vlmneg train scenes 'negatives={ pairs = "image.exact" }' 'compose={ kind = "neighbours", k = 3 }'
 
 A key is dotted as in TOML (model.image_size=64), a value is TOML or a plain string. The run's folder gets run.json (all
 settings), config.json, metrics.jsonl (one record a step) and checkpoints/.""",
@@ -86,8 +89,10 @@ def parser() -> Parser:
     demo.add_argument("--out", default="vlmneg-demo", metavar="DIR", help="where results go (default: %(default)s)")
     demo.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     train = command("train", "Train a CLIP as a TOML file, changed by key=value, says.")
-    train.add_argument("config", metavar="CONFIG", help=f"a TOML or JSON file, or a recipe: {', '.join(recipes())}")
+    train.add_argument("config", metavar="CONFIG", nargs="?",
+                       help=f"a TOML or JSON file, or a recipe: {', '.join(recipes())}")
     train.add_argument("settings", nargs="*", metavar="key=value", help="settings that go before the file's")
+    train.add_argument("--recipe", metavar="NAME", help="the same as CONFIG")
     train.add_argument("--resume", action="store_true", help="go on with the run in the output folder")
     evaluate = command("eval", "Measure a CLIP.")
     evaluate.add_argument("model", metavar="MODEL", help="folder of a checkpoint or run")
@@ -131,6 +136,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     given, rest = top.parse_known_args(arguments)
     if given.command == "train":
         given.settings += [word for word in rest if not word.startswith("-")]
+        if given.recipe is not None:
+            given.settings[:0] = [given.config] if given.config is not None else []
+            given.config = given.recipe
+        elif given.config is None:
+            top.error("train needs CONFIG or --recipe NAME")
         rest = [word for word in rest if word.startswith("-")]
     if rest:
         top.error(f"{given.command} takes no {rest[0]}")

@@ -16,7 +16,8 @@ from .arrays import number
 from .clip import Clip
 from .config import ClipConfig
 from .negatives.annotations import annotate
-from .negatives.recipe import recipe
+from .negatives.recipe import for_training, recipe
+from .positives import Positives, positives
 from .runs import latest_checkpoint
 from .settings import RunSettings, SettingsError, as_json, check_keys
 from .tokenizer import Tokenizer
@@ -55,11 +56,12 @@ def train_from(settings: RunSettings, *, resume: bool = False, progress: bool = 
     if left_out:
         log.warning("%d samples; left out: %s", len(data), left_out)
     objective = make_objective(settings.objective)
-    negatives = recipe(settings.negatives) if settings.negatives else None
-    if negatives is not None and settings.tagger != "lexicon":
+    negatives = for_training(settings.negatives)
+    if negatives.text is not None and settings.tagger != "lexicon":
         negatives = negatives.annotated(make_annotations(settings, data, progress))
     model = make_model(settings.model, data, settings.train.seed)
-    records = train(model, data, objective, negatives, **asdict(settings.train), out=settings.out, resume=resume,
+    records = train(model, data, objective, negatives, positives=make_positives(settings.positives),
+                    compose=settings.compose, **asdict(settings.train), out=settings.out, resume=resume,
                     progress=progress)
     folder = Path(settings.out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -91,6 +93,27 @@ def make_objective(wanted: str | Mapping[str, Any] | list) -> Any:
         return objective if weight == 1.0 else weight * objective
     except (ValueError, TypeError) as error:
         raise SettingsError(f"objective: {error}") from None
+
+
+def make_positives(listed: list) -> Positives | None:
+    """The positives of tables {captions} and {name, k, ...}.
+
+    Examples
+    --------
+    >>> make_positives([{"captions": 4}, {"name": "text.positive", "k": 2}]).k
+    6
+    """
+    parts: list[Any] = []
+    for table in listed:
+        if not isinstance(table, Mapping):
+            raise SettingsError(f"positives must be tables, as {{ captions = 4 }}, got {table!r}")
+        if "captions" in table:
+            check_keys(table, ["captions"], "positives.")
+        parts.append(table["captions"] if "captions" in table else recipe([table]))
+    try:
+        return positives(parts)
+    except (ValueError, TypeError) as error:
+        raise SettingsError(f"positives: {error}") from None
 
 
 def make_annotations(settings: RunSettings, data: Any, progress: bool) -> Any:

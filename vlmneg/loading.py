@@ -4,123 +4,175 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import _core, images
+from . import images
+from .composition import Composition, Plain, Taken, below, order
 from .data.wrap import wrap
+from .negatives.sides import sides
 
-ORDER, CAPTION = 2, 6   # VN_STREAM_ORDER and VN_STREAM_CAPTION of vn_philox.h
+__all__ = ["Batch", "Batches", "ahead", "below", "order", "same_tokens_cleared"]
+CAPTION = 6             # VN_STREAM_CAPTION of vn_philox.h
 KEPT = 2**28            # bytes of pixels
+EDITED = 32             # pictures edited at once, a bound on memory
+VISIBLE, LEAST = 0.25, 0.001    # standard deviations: an edit counts where so large a share of the crop changes by more
 log = logging.getLogger("vlmneg")
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What a step takes: pixels, one caption an image, K negatives a caption."""
+    """What a step takes: pixels and a caption of B pictures, with K negative captions and M negative pictures each."""
 
-    step: int                            # from 0
+    step: int                                   # from 0
     epoch: int
-    pixels: np.ndarray                   # (B,3,S,S) float32
-    captions: list[str]                  # B
-    group: np.ndarray                    # (B,) int64, equal for samples of one picture
-    negatives: list[list[str]] | None    # B lists of K
-    valid: np.ndarray | None             # (B,K) uint8
-    skipped: int                         # unreadable images known so far
-    rows: np.ndarray                     # (B,) uint64: epoch * 2**32 + key, from which random numbers follow
-
-
-def below(n: int, seed: int, row: int, draw: int, stream: int) -> int:
-    """An integer in [0, n) for n < 2**32, from Philox."""
-    return _core.philox(seed, row, draw, stream)[0] * n >> 32
-
-
-def order(n: int, seed: int, epoch: int) -> list[int]:
-    """The permutation of range(n) in which an epoch visits the data (Fisher and Yates' shuffle).
-
-    Examples
-    --------
-    >>> sorted(order(5, seed=1, epoch=0))
-    [0, 1, 2, 3, 4]
-    """
-    places = list(range(n))
-    for i in range(n - 1, 0, -1):
-        j = below(i + 1, seed, epoch, i, ORDER)
-        places[i], places[j] = places[j], places[i]
-    return places
+    pixels: np.ndarray                          # (B,3,S,S) float32
+    captions: list[str]                         # B
+    group: np.ndarray                           # (B,) int64, equal for samples of one picture
+    negatives: list[list[str]] | None           # B lists of K
+    valid: np.ndarray | None                    # (B,K) uint8
+    skipped: int                                # unreadable images known so far
+    rows: np.ndarray                            # (B,) uint64: visit * 2**32 + key, from which random numbers follow
+    neg_pixels: np.ndarray | None = None        # (B,M,3,S,S) float32
+    neg_image_valid: np.ndarray | None = None   # (B,M) uint8
+    positives: list[list[str]] | None = None    # B lists, further true captions
+    types: tuple[str, ...] | None = None        # names of the K slots
 
 
 class Batches:
     """Makes the batch of any step; what it gives depends on (seed, step) and the data alone.
 
-    An epoch visits the data in one permutation. The last samples, too few for a batch, are left out; a data set smaller
-    than a batch is one batch. An unreadable image is logged once and replaced by the next readable one in the order.
-    Without augmentation the pixels of a data set that fits into a quarter of a gigabyte are kept.
+    Which samples meet is the composition's. Slots of negatives: first those of pairs, then the others; slot k of a
+    pair's captions is true of its picture k alone. A picture and its edits are cropped alike; an edit that the crop
+    leaves nothing of isn't valid. Where the first pair's edit was said by another of the picture's captions, that is
+    the batch's caption. Without augmentation the pixels of a data set that fits into a quarter of a gigabyte are kept.
     """
 
-    def __init__(self, data: Sequence, *, batch: int, seed: int, size: int, preprocess: Callable, tokenizer: Any,
-                 context: int, negatives: Any = None, augment: dict | None = None, workers: int = 2) -> None:
-        self.data, self.seed, self.size = wrap(data), seed, size
-        self.batch = min(batch, len(data))
-        self.per_epoch = len(data) // self.batch
+    def __init__(self, data: Any, *, batch: int, seed: int, size: int, preprocess: Callable, tokenizer: Any,
+                 context: int, negatives: Any = None, positives: Any = None, augment: dict | None = None,
+                 workers: int = 2, composition: Composition | None = None) -> None:
+        self.composition = composition or Plain(wrap(data), batch, seed)
+        self.data, self.seed, self.size = self.composition.data, seed, size
+        self.batch, self.per_epoch = self.composition.n, self.composition.per_epoch
         self.preprocess, self.augment = preprocess, augment
-        self.tokenizer, self.context, self.negatives = tokenizer, context, negatives
+        self.tokenizer, self.context, self.positives = tokenizer, context, positives
+        self.negatives = sides(negatives)
+        self.plain = not self.negatives.pictures        # pictures aren't edited
         self.unreadable: set[int] = set()
         self.kept: dict[int, np.ndarray] = {}
-        self.keep = augment is None and len(data) * 3 * size * size * 4 <= KEPT
-        self.epoch, self.order = -1, [0]
+        self.keep = self.plain and augment is None and len(self.data) * 3 * size * size * 4 <= KEPT
         self.decoders = ThreadPoolExecutor(workers, thread_name_prefix="vlmneg-decode")
 
     def close(self) -> None:
         """Stop the decoding threads."""
         self.decoders.shutdown(wait=True, cancel_futures=True)
 
+    def prepare(self, model: Any, folder: Path | None, going_on: bool, progress: bool) -> None:
+        """What the composition needs of the model that training starts from; kept in the run's folder."""
+        if hasattr(self.composition, "prepare"):
+            self.composition.prepare(model, self.decoded, folder, going_on, progress)
+
     def __call__(self, step: int) -> Batch:
         epoch, place = divmod(step, self.per_epoch)
-        if epoch != self.epoch:
-            self.epoch, self.order = epoch, order(len(self.data), self.seed, epoch)
-        samples, pictures = self.read(place * self.batch)
-        rows = [epoch << 32 | s.key for s in samples]
-        drawn = [below(len(s.captions), self.seed, row, 0, CAPTION) for s, row in zip(samples, rows, strict=True)]
-        captions = [s.captions[j] for s, j in zip(samples, drawn, strict=True)]
-        text = valid = None
-        if self.negatives is not None:
-            others = [[c for i, c in enumerate(s.captions) if i != j] for s, j in zip(samples, drawn, strict=True)]
-            made = self.negatives(captions, seed=self.seed, visit=epoch, ids=[s.key for s in samples], avoid=others,
-                                  samples=samples)
-            text, valid = same_tokens_cleared(self.tokenizer, self.context, captions, made.text, made.valid)
-        if self.augment is None:
-            pixels = np.stack(pictures)
-        else:
-            pixels = images.augment(pictures, self.size, seed=self.seed, rows=rows, **self.augment)
-        group = np.array([s.group for s in samples], np.int64)
-        return Batch(step, epoch, pixels, captions, group, text, valid, len(self.unreadable),
-                     np.array(rows, np.uint64))
-
-    def read(self, start: int) -> tuple[list, list]:
-        """The first readable samples of the order from start on, a batch of them, and what `decode` made of each."""
-        samples: list = []
-        pictures: list = []
-        following = iter(self.order[start:] + self.order[:start])
-        while len(samples) < self.batch:
-            wanted = [i for i, _ in zip(following, range(self.batch - len(samples)), strict=False)]
-            if not wanted:
-                break
-            for found in self.decoders.map(self.decode, wanted):
-                if found is not None:
-                    samples.append(found[0])
-                    pictures.append(found[1])
-        if not samples:
+        taken = self.composition.fetch(epoch, place, self.decoded)
+        if not taken:
             raise ValueError(f"none of the {len(self.data)} images can be read; "
                              "the log names each with its reason, check the image folder")
-        return samples, pictures
+        rows = [t.visit << 32 | t.sample.key for t in taken]
+        drawn = [below(len(t.captions), self.seed, row, 0, CAPTION) for t, row in zip(taken, rows, strict=True)]
+        captions = [t.captions[j] for t, j in zip(taken, drawn, strict=True)]
+        visits, keys = np.array([t.visit for t in taken]), np.array([t.sample.key for t in taken])
+        neg_pixels = neg_image_valid = positives = None
+        paired: tuple[list, np.ndarray] | None = None
+        if self.plain:
+            pixels = self.pixels([t.picture for t in taken], rows)
+        else:
+            pixels, neg_pixels, neg_image_valid, captions, paired = self.edited(taken, rows, captions)
+        if self.positives is not None:
+            positives = self.positives(captions, [t.captions for t in taken], seed=self.seed, visits=visits, ids=keys)
+        text = valid = None
+        if self.negatives.captions:
+            text, valid = self.said(taken, captions, visits, keys, paired)
+            if paired is not None and neg_image_valid is not None:
+                neg_image_valid[:, : paired[1].shape[1]] &= valid[:, : paired[1].shape[1]]
+        group = np.array([t.sample.group for t in taken], np.int64)
+        return Batch(step, epoch, pixels, captions, group, text, valid, len(self.unreadable), np.array(rows, np.uint64),
+                     neg_pixels, neg_image_valid, positives, self.negatives.types if text is not None else None)
+
+    def said(self, taken: list[Taken], captions: list[str], visits: np.ndarray, keys: np.ndarray,
+             paired: tuple[list, np.ndarray] | None) -> tuple[list[list[str]], np.ndarray]:
+        """Negative captions and which are valid: those of pairs, then those made of the captions."""
+        text: list[list[str]] = [[] for _ in captions]
+        valid = np.zeros((len(captions), 0), np.uint8)
+        if paired is not None:
+            text, valid = paired
+        if self.negatives.text is not None:
+            others = [[c for c in t.captions if c != own] for t, own in zip(taken, captions, strict=True)]
+            visit = int(visits[0]) if (visits == visits[0]).all() else visits
+            made = self.negatives.text(captions, seed=self.seed, visit=visit, ids=keys, avoid=others,
+                                       samples=[t.sample for t in taken])
+            text = [a + list(b) for a, b in zip(text, made.text, strict=True)]
+            valid = np.concatenate([valid, made.valid], 1)
+        return same_tokens_cleared(self.tokenizer, self.context, captions, text, valid)
+
+    def edited(self, taken: list[Taken], rows: list[int], captions: list[str]) -> tuple[Any, ...]:
+        """Pixels, negative pixels, which are valid, the captions, and those of pairs with which are valid.
+
+        A pair is valid in both or in neither.
+        """
+        pixels, negative, valid = [], [], []
+        said: tuple[list, list] = ([], [])
+        captions, parts = list(captions), [p for p in (self.negatives.pairs, self.negatives.images) if p is not None]
+        for start in range(0, len(taken), EDITED):
+            chunk = taken[start : start + EDITED]
+            true = [[own, *(c for c in t.captions if c != own)]
+                    for t, own in zip(chunk, captions[start : start + EDITED], strict=True)]
+            results = [self.edits(part, taken, start, chunk, true) for part in parts]
+            for i in range(len(chunk)):
+                shown = [p for r in results for p in r.image[i]]
+                made = self.pixels([results[0].images[i], *shown], [rows[start + i]] * (1 + len(shown)))
+                pixels.append(made[0])
+                negative.append(made[1:])
+                visible = (np.abs(made[1:] - made[0]) > VISIBLE).any(1).mean((1, 2)) >= LEAST
+                valid.append(np.concatenate([r.valid[i] for r in results]) & visible)
+            if self.negatives.pairs is not None:
+                said[0].extend(results[0].caption)
+                said[1].extend(results[0].source)
+        good, paired = np.array(valid, np.uint8), None
+        if self.negatives.pairs is not None:
+            k = self.negatives.pairs.k
+            good[:, :k] &= np.array([[c is not None for c in row] for row in said[0]], np.uint8)
+            for i, j in reversed(np.argwhere(good[:, :k]).tolist()):        # the first one stays
+                captions[i] = said[1][i][j]
+            text = [[c if ok else own for c, ok in zip(*row, strict=True)]
+                    for own, *row in zip(captions, said[0], good[:, :k].tolist(), strict=True)]
+            paired = text, good[:, :k].copy()
+        return np.stack(pixels), np.stack(negative), good, captions, paired
+
+    def edits(self, part: Any, taken: list[Taken], start: int, chunk: list[Taken], true: list[list[str]]) -> Any:
+        """Variants of some of a batch's pictures; what is pasted comes from the next picture of the batch."""
+        others = [taken[(start + i + 1) % len(taken)] for i in range(len(chunk))]
+        return part([t.picture for t in chunk], seed=self.seed, visit=np.array([t.visit for t in chunk]),
+                    ids=[t.sample.key for t in chunk], captions=true, samples=[t.sample for t in chunk],
+                    others=[(t.picture, t.sample.objects or None) for t in others] if pastes(part) else None)
+
+    def pixels(self, pictures: list, rows: list[int]) -> np.ndarray:
+        """Cropped and normalised pictures (N,3,S,S); equal rows give equal crops."""
+        if self.augment is not None:
+            return images.augment(pictures, self.size, seed=self.seed, rows=rows, **self.augment)
+        return np.stack(pictures) if self.plain else self.preprocess(pictures)
+
+    def decoded(self, wanted: Iterable[int]) -> list[tuple[Any, Any] | None]:
+        """What `decode` makes of some rows, on all decoding threads."""
+        return list(self.decoders.map(self.decode, wanted))
 
     def decode(self, index: int) -> tuple[Any, Any] | None:
-        """A sample and its picture, or its pixels if they aren't augmented; None where the picture can't be read."""
+        """A sample and its picture, or its pixels if they are ready then; None where the picture can't be read."""
         if index in self.unreadable:
             return None
         sample = self.data[index]
@@ -128,7 +180,7 @@ class Batches:
             return sample, self.kept[index]
         try:
             picture: Any = images.decode(sample.image)
-            if self.augment is None:
+            if self.plain and self.augment is None:
                 picture = self.preprocess([picture])[0]
             if self.keep:
                 self.kept[index] = picture
@@ -139,19 +191,31 @@ class Batches:
             return None
 
 
+def pastes(part: Any) -> bool:
+    """Whether an edit may want a second picture: pasting ones do, and those written in Python may."""
+    inner = [q for p in part.parts for q in (p, *p.parameters.get("parts", ()))]
+    return any(p.name in ("paste", "replace") or hasattr(p, "edit") for p in inner)
+
+
 def same_tokens_cleared(tokenizer: Any, context: int, captions: list[str], text: list[list[str]],
                         valid: np.ndarray) -> tuple[list[list[str]], np.ndarray]:
-    """Clear each negative whose token ids equal its caption's, as after truncation; the caption takes its place."""
+    """Clear each negative with the token ids of its caption or of one before, as after truncation.
+
+    The caption takes its place.
+    """
     text, valid = [list(row) for row in text], np.array(valid, np.uint8)
     flat = [string for caption, row in zip(captions, text, strict=True) for string in (caption, *row)]
     ids, offsets = tokenizer.pack(flat, context=context)
     tokens = [ids[a:b].tobytes() for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
     width = 1 + valid.shape[1]
     for i, row in enumerate(text):
-        own = tokens[i * width]
+        seen = {tokens[i * width]}
         for k in range(len(row)):
-            if tokens[i * width + 1 + k] == own:
+            same = tokens[i * width + 1 + k] in seen
+            if same:
                 row[k], valid[i, k] = captions[i], 0
+            elif valid[i, k]:
+                seen.add(tokens[i * width + 1 + k])
     return text, valid
 
 

@@ -75,13 +75,15 @@ class TrainSettings:
 
 @dataclasses.dataclass(frozen=True)
 class RunSettings:
-    """What `vlmneg train` reads: where results go, the model, the data, what is trained, how."""
+    """What `vlmneg train` reads: where results go, the model, the data, what batches hold, what is trained, how."""
 
     out: str = "runs/train"
     model: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"preset": "tiny"})
     data: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"kind": "scenes", "n": 4096})
     objective: str | Mapping[str, Any] | list = "infonce"
     negatives: list = dataclasses.field(default_factory=list)
+    positives: list = dataclasses.field(default_factory=list)
+    compose: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"kind": "plain"})
     tagger: str = "lexicon"
     train: TrainSettings = dataclasses.field(default_factory=TrainSettings)
 
@@ -233,17 +235,18 @@ def run_settings(table: Mapping[str, Any]) -> RunSettings:
     train_names = [f.name for f in dataclasses.fields(TrainSettings)]
     check_keys(table, fields, "", [f"train.{n}" for n in train_names])
     values = dict(table)
-    for name in ("model", "data"):
+    for name in ("model", "data", "compose"):
         if isinstance(values.get(name), str):
             values[name] = {"preset" if name == "model" else "kind": values[name]}
     parts = (str, dict, list)
     kinds: dict[str, Any] = {"out": str, "model": dict, "data": dict, "objective": parts, "negatives": parts,
-                             "tagger": str, "train": dict}
+                             "positives": (dict, list), "compose": dict, "tagger": str, "train": dict}
     for name, value in values.items():
         if not isinstance(value, kinds[name]):
             raise SettingsError(f"{name} must be {_wanted(kinds[name])}, got {value!r}")
-    if "negatives" in values and not isinstance(values["negatives"], list):
-        values["negatives"] = [values["negatives"]]
+    for name in ("negatives", "positives"):
+        if name in values and not isinstance(values[name], list):
+            values[name] = [values[name]]
     train = values.pop("train", {})
     check_keys(train, train_names, "train.")
     try:

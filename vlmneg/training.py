@@ -16,11 +16,14 @@ from typing import Any
 import numpy as np
 
 from . import losses
-from .data import Dataset
-from .data.wrap import wrap
+from .composition import Composition
+from .composition import compose as composed
+from .data.wrap import Wrapped, wrap
 from .learner import Learner, check
 from .loading import Batch, Batches, ahead
-from .negatives.embed import Embed
+from .negatives.sides import Sides, sides
+from .positives import Positives
+from .positives import positives as sorted_positives
 from .progress import Progress
 from .runs import Run
 from .schedule import learning_rate, planned
@@ -89,6 +92,7 @@ def train(model: Any, data: Sequence, objective: Any = None, negatives: Any = No
           workers: int = 2, optimizer: str = "adamw", decay_all: bool = False, clamp: bool = True,
           train: str | Sequence[str] = "all", layer_decay: float = 1.0, lora: int = 0, lora_alpha: float | None = None,
           lora_on: Sequence[str] | None = None, ema: float = 0.0, teacher: str = "none", accumulate: int = 1,
+          positives: Any = None, compose: Any = None,
           progress: bool = False) -> Generator[Record, None, None]:
     """Train a CLIP in place, yielding one record a step.
 
@@ -104,9 +108,10 @@ def train(model: Any, data: Sequence, objective: Any = None, negatives: Any = No
         Pictures with their captions, as from `vlmneg.data`, or what `vlmneg.data.wrap` takes.
     objective : Objective or str, optional
         As from `vlmneg.losses`, or its name; InfoNCE by default.
-    negatives : Negatives, optional
-        As from `vlmneg.negatives.text`, called with each batch's captions, from `vlmneg.negatives.embed`, made of its
-        embeddings, or both: ``text.swap() + embed.shift()``.
+    negatives : Negatives or list of them, optional
+        As from `vlmneg.negatives.text`, called with each batch's captions, from `vlmneg.negatives.image`, called with
+        its pictures, from `vlmneg.negatives.embed`, made of its embeddings, or `vlmneg.negatives.pairs` of edited
+        pictures and their captions: ``[text.swap(), embed.shift(), pairs(image.recolour())]``.
     batch : int
         Pictures a step, at least 1. The last samples of an epoch, too few for a batch, are left out; a data set smaller
         than a batch is one batch.
@@ -165,6 +170,12 @@ def train(model: Any, data: Sequence, objective: Any = None, negatives: Any = No
         For objectives that compare with a frozen model: this one as it was, or its average.
     accumulate : int
         Chunks that a batch is encoded in, to save memory; the gradient stays that of the whole batch.
+    positives : int, Negatives or list of both, optional
+        Further true captions of each picture: so many of its others, and what `vlmneg.negatives.text.positive` says.
+    compose : str or dict, optional
+        Which samples meet in a batch, as in `docs/batches.md`: "plain"; {"kind": "neighbours", "k": 3}, each with a
+        similar picture; {"kind": "groups", "mode": "item", "per_group": 2, "fill": 8, "n": 200}, variations of one
+        picture side by side.
     progress : bool
         Show a bar where the standard error stream is a terminal.
 
@@ -201,28 +212,33 @@ def train(model: Any, data: Sequence, objective: Any = None, negatives: Any = No
                              decay_all=decay_all, clamp=clamp, train=_tupled(train), layer_decay=layer_decay,
                              lora=lora, lora_alpha=lora_alpha, lora_on=_tupled(lora_on), ema=ema, teacher=teacher,
                              accumulate=accumulate)
-    _check(model, data, negatives)
+    _check(model, data)
+    negatives, positives = sides(negatives), sorted_positives(positives)
     if isinstance(objective, str):
         objective = losses.get(objective)
-    made = _apart(negatives)[1]
-    if made is not None:
-        (objective or losses.infonce()).check_made(made)
+    if negatives.made is not None:
+        (objective or losses.infonce()).check_made(negatives.made)
     check(model, objective, settings)
-    settings = planned(settings, len(data))
+    composition = composed(compose, wrap(data), settings.batch, settings.seed)
+    steps = settings.steps or settings.epochs * composition.per_epoch
+    settings = planned(dataclasses.replace(settings, steps=steps), len(data))
     run = None
     if out is not None:
         config = {"train": dataclasses.asdict(settings), "model": dataclasses.asdict(model.config),
                   "tokenizer": model.tokenizer.hash, "objective": _described(objective),
-                  "negatives": _described(negatives), "data": {"length": len(data)}}
+                  "negatives": _described(negatives), "positives": _described(positives), "compose": compose,
+                  "data": {"length": len(data)}}
         free = {"train.epochs", "train.save_every", "train.keep", "train.workers"}
         run = Run.open(out, config, keep, resume, free | ({"train.steps"} if schedule == "constant" else set()))
-    return _steps(model, data, objective, negatives, settings, run, progress)
+    return _steps(model, composition, objective, negatives, positives, settings, run, progress)
 
 
-def _steps(model: Any, data: Sequence, objective: Any, negatives: Any, plan: TrainSettings, run: Run | None,
-           progress: bool) -> Generator[Record, None, None]:
+def _steps(model: Any, composition: Composition, objective: Any, negatives: Sides, positives: Positives | None,
+           plan: TrainSettings, run: Run | None, progress: bool) -> Generator[Record, None, None]:
+    batches = _batches(model, composition, negatives, positives, plan)
     if run:
         run.rewind(model)
+    batches.prepare(model, run.folder if run else None, bool(run and run.step), progress)
     learner = Learner(model, objective, plan)
     if run:
         run.restore(learner)
@@ -230,20 +246,18 @@ def _steps(model: Any, data: Sequence, objective: Any, negatives: Any, plan: Tra
     options = learner.options()
     step, sound = run.step if run else 0, True
     assert plan.steps and plan.save_every
-    negatives, made = _apart(negatives)
-    batches = _batches(model, data, negatives, plan)
     coming = ahead(batches, step, plan.steps)
     bar = Progress(plan.steps, "training", start=step, show=None if progress else False)
     try:
-        _reserve(model, data, batches.batch, negatives)
+        _reserve(model, batches, negatives, positives)
         while step < plan.steps:
             began = time.perf_counter()
             batch = next(coming)
             learner.enter(batch.epoch)
             with finite(step + 1):
                 result = model.loss(batch.pixels, batch.captions, negatives=batch.negatives, valid=batch.valid,
-                                    group=batch.group, objective=objective, made=made, made_seed=plan.seed,
-                                    made_rows=batch.rows, backward=True, **options)
+                                    group=batch.group, objective=objective, made=negatives.made, made_seed=plan.seed,
+                                    made_rows=batch.rows, backward=True, **_further(batch), **options)
                 if not math.isfinite(result.loss):
                     raise ValueError(f"the loss is not finite: {result.loss}")
             with undisturbed():
@@ -283,12 +297,19 @@ def finite(step: int) -> Iterator[None]:
         raise FloatingPointError(f"step {step}: {error}; a lower lr or clip_norm may help") from None
 
 
-def _batches(model: Any, data: Sequence, negatives: Any, plan: TrainSettings) -> Batches:
+def _batches(model: Any, composition: Composition, negatives: Sides, positives: Positives | None,
+             plan: TrainSettings) -> Batches:
     config = model.config
     augment = {"mean": config.mean, "std": config.std} if plan.augment else None
-    return Batches(data, batch=plan.batch, seed=plan.seed, size=config.image_size, preprocess=model.preprocess,
-                   tokenizer=model.tokenizer, context=config.context, negatives=negatives, augment=augment,
-                   workers=plan.workers)
+    return Batches(composition.data, batch=plan.batch, seed=plan.seed, size=config.image_size,
+                   preprocess=model.preprocess, tokenizer=model.tokenizer, context=config.context, negatives=negatives,
+                   positives=positives, augment=augment, workers=plan.workers, composition=composition)
+
+
+def _further(batch: Batch) -> dict[str, Any]:
+    """What not every batch has."""
+    found = {"neg_images": batch.neg_pixels, "neg_image_valid": batch.neg_image_valid, "positives": batch.positives}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _record(step: int, batch: Batch, result: Any, rate: float, norm: float, learner: Learner, seconds: float) -> Record:
@@ -301,30 +322,22 @@ def _record(step: int, batch: Batch, result: Any, rate: float, norm: float, lear
                   examples_per_second=len(batch.captions) / seconds, margins=learner.margins())
 
 
-def _apart(negatives: Any) -> tuple[Any, Any]:
-    """Negative captions, and the embedding negatives that are made beside them; None where there are none."""
-    return (None, negatives) if isinstance(negatives, Embed) else (negatives, getattr(negatives, "made", None))
-
-
-def _reserve(model: Any, data: Any, batch: int, negatives: Any) -> None:
+def _reserve(model: Any, batches: Batches, negatives: Sides, positives: Positives | None) -> None:
     """Size the workspace for the largest batch: negatives are taken to be at most 8 tokens longer than any caption."""
-    captions = batch * (1 + (negatives.k if negatives is not None else 0))
+    captions = batches.batch * (1 + negatives.captions + (positives.k if positives else 0))
     longest = model.config.context
-    if isinstance(data, Dataset):           # other people's may decode a picture for each caption
-        offsets = model.tokenizer.pack(data.captions(), context=longest)[1]
+    if not isinstance(batches.data, Wrapped):       # other people's may decode a picture for each caption
+        offsets = model.tokenizer.pack(batches.data.captions(), context=longest)[1]
         longest = min(longest, int(np.diff(offsets).max()) + 8)
-    model.reserve(batch, captions, tokens=captions * longest)
+    model.reserve(batches.batch * (1 + negatives.pictures), captions, tokens=captions * longest)
 
 
-def _check(model: Any, data: Any, negatives: Any) -> None:
+def _check(model: Any, data: Any) -> None:
     missing = [name for name in ("state_dict", "loss", "preprocess", "config") if not hasattr(model, name)]
     if missing:
         raise TypeError(f"model must be a vlmneg.Clip, got {type(model).__name__}, which has no {missing[0]}")
     if len(wrap(data)) == 0:
         raise ValueError("data is empty: training needs at least one picture with a caption")
-    if negatives is not None and not (callable(negatives) and hasattr(negatives, "k")):
-        raise TypeError("negatives must be a callable with k, as vlmneg.negatives.text.swap(), "
-                        f"got {type(negatives).__name__}")
     _ = model.tokenizer                     # found now, or an error that says how to give one
     for name, weight in model.state_dict().items():
         if not (np.isfinite(weight.min()) and np.isfinite(weight.max())):
@@ -337,7 +350,7 @@ def _tupled(value: Any) -> Any:
 
 def _described(part: Any) -> str | None:
     """An objective or negatives as config.json names it, without addresses."""
-    return None if part is None else re.sub(r" at 0x[0-9a-f]+", "", repr(part))
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(part)) or None if part is not None else None
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ typedef struct vn_rng {
 
 /* streams in use; generators of negatives have theirs in vn_registry.def */
 enum { VN_STREAM_WEIGHTS = 1, VN_STREAM_ORDER = 2, VN_STREAM_AUGMENT = 3, VN_STREAM_SCENE = 4, VN_STREAM_BOOTSTRAP = 5,
-       VN_STREAM_CAPTION = 6 };
+       VN_STREAM_CAPTION = 6, VN_STREAM_POSITIVE = 7, VN_STREAM_NEIGHBOUR = 8 };
 
 VN_HD static inline vn_philox4
 vn_philox_block(vn_philox4 c, uint32_t key0, uint32_t key1)

@@ -1,5 +1,6 @@
 """GNM-CLIP's data: annotation files of generated variations, and its test set."""
 
+import dataclasses
 import json
 import os
 from collections.abc import Mapping
@@ -8,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from vlmneg import images as pictures
+from vlmneg.data.coco import coco
 from vlmneg.data.rows import Rows
-from vlmneg.data.sample import Dataset, Sample, checked, inside, read_text
+from vlmneg.data.sample import Dataset, Sample, Variant, checked, inside, read_text
 from vlmneg.negatives.rules import key as says
 
 MODES = ("item", "image", "all")
@@ -56,6 +58,28 @@ class Gnm(Dataset):
             found.setdefault(row if mode == "all" else item, []).append((row, _mean(record), part))
         return found
 
+    def captions_beside(self, photo, rows):
+        """Captions of a photograph that are false of these variations: those that mention all that was changed in it.
+
+        Parameters
+        ----------
+        photo : int
+            Of `photos`.
+        rows : list of int
+            Variations in the same batch.
+
+        Returns
+        -------
+        tuple of str
+            All of its captions where it has no variation among them, or as released.
+        """
+        sample = self.photos[photo]
+        if self.compat is not None:
+            return sample.captions
+        changed = [f" {says(self.records[i]['item'])} " for i in rows
+                   if self.records[i]["origin_name"] == sample.name]
+        return tuple(c for c in sample.captions if all(item in f" {says(c)} " for item in changed))
+
     def pairs(self, batch):
         """Pictures and captions of a batch, variations first, each with the caption that the batch draws.
 
@@ -97,7 +121,7 @@ class Gnm(Dataset):
         return same
 
 
-def gnm(annotations, images, photographs=None, compat=None, min_itm=0.0, min_area=14.0):
+def gnm(annotations, images, photographs=None, compat=None, min_itm=0.0, min_area=14.0, captions=None):
     """Variations of photographs, from an annotation file as GNM's authors released it or as `vlmneg.gnm.run` writes it.
 
     Parameters
@@ -109,11 +133,13 @@ def gnm(annotations, images, photographs=None, compat=None, min_itm=0.0, min_are
         Folder below which the pictures are, as each record's `save` says.
     photographs : path, optional
         Folder of the photographs, by `origin_name`. Where records have `origin_save`, a copy below `images` that went
-        through the variations' encoder, that is used.
+        through the variations' encoder, that is used. With `captions` it is `images` by default.
     compat : None or "released"
         Released: only captions of variations are cleaned, and image groups are item groups.
     min_itm, min_area : float
         Variations need a mean match score and a variation area, in percent, above these.
+    captions : path, optional
+        COCO's captions of photographs: then `photos` are all of these, those without a variation too.
 
     Returns
     -------
@@ -145,14 +171,14 @@ def gnm(annotations, images, photographs=None, compat=None, min_itm=0.0, min_are
     for number, entry in enumerate(_entries(annotations)):
         record = _checked_record(entry, f"{annotations}: record {number}")
         path = inside(images, record["save"], annotations)
-        captions = [c for c in record["captions"] if c.strip()]
-        if captions and compat is None:
+        written = [c for c in record["captions"] if c.strip()]
+        if written and compat is None:
             true = {says(clean(c)) for c in record["original_captions"]}
-            record["captions"] = [c for c in captions if says(clean(c)) not in true]
+            record["captions"] = [c for c in written if says(clean(c)) not in true]
             if not record["captions"]:
                 skipped["caption true of the photograph"] += 1
                 continue
-        if not captions:
+        if not written:
             skipped["without caption"] += 1
         elif not _mean(record) > min_itm:
             skipped["low match score"] += 1
@@ -163,21 +189,33 @@ def gnm(annotations, images, photographs=None, compat=None, min_itm=0.0, min_are
         else:
             kept.append((record, path))
     siblings = {}
-    for record, _ in kept:
-        siblings.setdefault((record["origin_name"], record["item"]), []).append(record)
+    for record, path in kept:
+        siblings.setdefault((record["origin_name"], record["item"]), []).append((record, path))
     samples = [_sample(i, record, path, siblings, clean) for i, (record, path) in enumerate(kept)]
-    return Gnm(checked(samples, skipped, annotations).samples, skipped, [r for r, _ in kept],
-               _photos(kept, images, photographs, compat, annotations, clean), compat)
+    photos = _photos(kept, images, photographs, compat, annotations, clean) if captions is None else \
+        _described(coco(captions, images if photographs is None else photographs), compat, clean)
+    return Gnm(checked(samples, skipped, annotations).samples, skipped, [r for r, _ in kept], photos, compat)
+
+
+def _described(data, compat, clean):
+    """COCO's photographs, their captions cleaned as those of variations are."""
+    if compat:
+        return data
+    cleaned = ((s, tuple(filter(str.strip, map(clean, s.captions)))) for s in data)
+    return Dataset([dataclasses.replace(s, captions=captions) for s, captions in cleaned if captions], data.skipped)
 
 
 def _sample(i, record, path, siblings, clean):
     captions = tuple(clean(c) for c in record["captions"] if c.strip())
     own = {says(c) for c in captions}
-    false = {}
-    for other in siblings[record["origin_name"], record["item"]]:
+    false, variants = {}, []
+    for other, place in siblings[record["origin_name"], record["item"]]:
         if other is not record:
-            false.update((says(c), clean(c)) for c in other["captions"] if c.strip() and says(c) not in own)
-    return Sample(path, captions, i, record["name"], i, tuple(("variation", c) for c in false.values()))
+            theirs = {says(c): clean(c) for c in other["captions"] if c.strip() and says(c) not in own}
+            false.update(theirs)
+            variants += [Variant("variation", c, place) for c in list(theirs.values())[:1]]
+    return Sample(path, captions, i, record["name"], i, tuple(("variation", c) for c in false.values()),
+                  variants=tuple(variants))
 
 
 def _photos(kept, images, photographs, compat, source, clean):

@@ -1,5 +1,6 @@
 """InpaintCOCO: photographs with one concept painted over by people, both with captions."""
 
+import functools
 import os
 from typing import Any, NamedTuple
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from vlmneg import images
 from vlmneg.data.rows import Rows
-from vlmneg.data.sample import Dataset, Sample, read_text
+from vlmneg.data.sample import Dataset, Sample, Variant, read_text
 
 TEXTS = ("concept", "coco_caption", "inpaint_caption")
 PICTURES = ("coco_image", "inpaint_image", "mask")
@@ -69,7 +70,8 @@ class InpaintCOCO(Dataset):
         own, other = text[TEXTS[1 + painted]], text[TEXTS[2 - painted]]
         name = PICTURES[painted]
         picture = self._picture(row, name)
-        return Sample(picture, (own,), i, f"{row}/{name}", i, ((text["concept"], other),))
+        variant = Variant(text["concept"], other, functools.partial(self._picture, row, PICTURES[1 - painted]))
+        return Sample(picture, (own,), i, f"{row}/{name}", i, ((text["concept"], other),), variants=(variant,))
 
     def quadruple(self, i):
         """A row as Winoground has it, with its mask.

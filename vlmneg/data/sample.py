@@ -2,12 +2,40 @@
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from vlmneg.data.objects import Objects
+
+
+class Variant(NamedTuple):
+    """A picture that differs from a sample's in one thing, with what is true of it.
+
+    Parameters
+    ----------
+    kind : str
+        What differs.
+    caption : str
+        True of this picture and false of the sample's.
+    image : path, PIL.Image, ndarray of shape (H, W, 3) uint8, or callable
+        A callable gives one of the others: the picture is made when it is asked for.
+    """
+
+    kind: str
+    caption: str
+    image: Any
+
+    def picture(self):
+        """The picture as a decoder takes it.
+
+        Returns
+        -------
+        path, PIL.Image or ndarray
+        """
+        return self.image() if callable(self.image) else self.image
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,6 +58,8 @@ class Sample:
         Captions known to be false of the picture, which come with the data.
     objects : Objects
         What the data says is in the picture, and where; empty if it says nothing.
+    variants : tuple of Variant
+        Pictures with captions of their own that come with the data: of each pair, one is false of the other.
     """
 
     image: str | os.PathLike | np.ndarray | Any
@@ -39,6 +69,7 @@ class Sample:
     group: int
     negatives: tuple[tuple[str, str], ...] = ()
     objects: Objects | tuple = ()
+    variants: Sequence[Variant] = ()
 
 
 class Dataset:

@@ -1,10 +1,12 @@
 """Procedural captioned scenes: the embedded default, where every negative is exact."""
 
+import functools
+
 import numpy as np
 
 from vlmneg import _core
 from vlmneg.data.objects import Objects
-from vlmneg.data.sample import Dataset, Sample
+from vlmneg.data.sample import Dataset, Sample, Variant
 
 
 class Scenes(Dataset):
@@ -32,13 +34,13 @@ class Scenes(Dataset):
     def sample(self, i):
         rows = self._rows([i])
         row = int(rows[0])
-        pictures, masks, _ = _core.scene_draw(self.seed, rows, -1, self.size)
-        names = [shape for shape, *_ in _core.scene_objects(self.seed, row, -1)]
-        objects = Objects(names, [masks[0] == m + 1 for m in range(len(names))], (self.size, self.size))
+        picture, objects = self._drawn(i, -1)
         edits = ((kind, _core.scene_say(self.seed, rows, e)[0]) for e, kind in enumerate(self.kinds))
-        return Sample(image=pictures[0], captions=tuple(_core.scene_say(self.seed, rows, -1)), key=i,
+        variants = tuple(Variant(kind, text, functools.partial(self.negative_image, i, kind))
+                         for kind, text in edits if text is not None)
+        return Sample(image=picture, captions=tuple(_core.scene_say(self.seed, rows, -1)), key=i,
                       name=f"scene-{self.seed}-{row}", group=row, objects=objects,
-                      negatives=tuple((kind, text) for kind, text in edits if text is not None))
+                      negatives=tuple((v.kind, v.caption) for v in variants), variants=variants)
 
     def captions(self):
         """The caption of each scene.
@@ -84,6 +86,22 @@ class Scenes(Dataset):
             None where the scene has no such edit, such as a swap in a scene of one object.
         """
         return _core.scene_say(self.seed, self._rows(range(self.n) if indices is None else indices), self._edit(kind))
+
+    def variations(self):
+        """Each scene and its edits, as samples that are hard negatives of each other.
+
+        Returns
+        -------
+        SceneVariations
+
+        Examples
+        --------
+        >>> import vlmneg as vn
+        >>> found = vn.data.scenes(2).variations()
+        >>> [found[i].captions[0] for i in range(2)]
+        ['a big brown house above a gray flag', 'a big gray house above a brown flag']
+        """
+        return SceneVariations(self)
 
     def negative_image(self, i, kind):
         """The picture of an edited scene, of which only the negative caption is true.
@@ -159,6 +177,13 @@ class Scenes(Dataset):
                  box=tuple(round(v * self.size, 2) for v in (x - r, y - r, x + r, y + r)))
             for shape, colour, size, group, x, y, r in objects]
 
+    def _drawn(self, i, edit):
+        """The picture after an edit, -1 for none, and its objects."""
+        rows = self._rows([i])
+        pictures, masks, _ = _core.scene_draw(self.seed, rows, edit, self.size)
+        names = [shape for shape, *_ in _core.scene_objects(self.seed, int(rows[0]), edit)]
+        return pictures[0], Objects(names, [masks[0] == m + 1 for m in range(len(names))], (self.size, self.size))
+
     def _edit(self, kind):
         if kind not in self.kinds:
             raise ValueError(f"kind must be one of {', '.join(self.kinds)}, got {kind!r}")
@@ -167,6 +192,79 @@ class Scenes(Dataset):
     def _rows(self, indices):
         return np.array([self.first + self._position(i) for i in indices], np.int64)
 
+
+class SceneVariations(Dataset):
+    """Scenes and their edits as `vlmneg.gnm.GroupSampler` groups them: a scene's are one group.
+
+    Parameters
+    ----------
+    scenes : Scenes
+        Also its `photos`.
+    """
+
+    def __init__(self, scenes):
+        self.photos, self.skipped = scenes, {}
+        self.said = [scenes.captions(), *map(scenes.negative_captions, scenes.kinds)]
+        self.places = [(i, e) for i in range(len(scenes)) for e, said in enumerate(self.said) if said[i] is not None]
+
+    def __len__(self):
+        return len(self.places)
+
+    def sample(self, i):
+        """One scene or edit; its negatives and variants are the others of its scene.
+
+        Parameters
+        ----------
+        i : int in [0, len)
+
+        Returns
+        -------
+        Sample
+        """
+        scenes, (scene, own) = self.photos, self.places[i]
+        found = {e: self._objects(scene, e) for e, said in enumerate(self.said) if said[scene] is not None}
+        same = min(e for e, objects in found.items() if objects == found[own])     # two edits may draw one picture
+        variants = tuple(Variant(scenes.kinds[max(e, own) - 1], self.said[e][scene],
+                                 lambda e=e: scenes._drawn(scene, e - 1)[0])
+                         for e, objects in found.items() if objects != found[own])
+        picture, objects = scenes._drawn(scene, own - 1)
+        row = int(scenes._rows([scene])[0])
+        return Sample(picture, (self.said[own][scene],), i, f"scene-{scenes.seed}-{row}-{own}",
+                      row * len(self.said) + same if same else -1 - row, objects=objects,
+                      negatives=tuple((v.kind, v.caption) for v in variants), variants=variants)
+
+    def captions(self):
+        """The caption of each in order.
+
+        Returns
+        -------
+        list of str
+        """
+        return [self.said[e][i] for i, e in self.places]
+
+    def groups(self, mode="item"):
+        """What `vlmneg.gnm.GroupSampler` draws from.
+
+        Parameters
+        ----------
+        mode : "item", "image" or "all"
+            Of one scene, two by two different in what they show; or each by itself.
+
+        Returns
+        -------
+        dict of key to list of (row, score, part)
+        """
+        if mode not in ("item", "image", "all"):
+            raise ValueError(f"mode must be one of item, image, all, got {mode!r}")
+        found = {}
+        for row, (scene, e) in enumerate(self.places):
+            part = row if mode == "all" else tuple(self._objects(scene, e))
+            found.setdefault(row if mode == "all" else scene, []).append((row, 0.0, part))
+        return found
+
+    def _objects(self, scene, e):
+        """What a picture shows, in one order."""
+        return sorted(_core.scene_objects(self.photos.seed, int(self.photos._rows([scene])[0]), e - 1))
 
 def scenes(n, seed=0, size=64, first=0):
     """Small pictures of coloured shapes with captions, masks, and exact negative captions and pictures.

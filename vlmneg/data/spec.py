@@ -66,7 +66,7 @@ def _guess(given):
     if "path" in given and str(given["path"]).lower().endswith(".json"):
         raise ValueError(f"{given['path']} needs its folder of pictures: "
                          "{'kind': 'coco', 'captions': FILE, 'images': FOLDER}")
-    for key, kind in (("path", "table"), ("captions", "coco"), ("annotations", "gnm"), ("n", "scenes")):
+    for key, kind in (("path", "table"), ("annotations", "gnm"), ("captions", "coco"), ("n", "scenes")):
         if key in given:
             return kind
     raise ValueError(f"the kind of data is not clear from {', '.join(map(repr, given)) or 'an empty description'}; "

@@ -7,7 +7,15 @@ from vlmneg.data.sample import Dataset, Sample
 FIELDS = ("image", "captions", "key", "name", "group")
 
 
-class _Wrapped(Dataset):
+class Wrapped(Dataset):
+    """Another's data set as one of ours; see `wrap`.
+
+    Parameters
+    ----------
+    items : sequence
+    image_key, caption_key : str
+    """
+
     def __init__(self, items, image_key, caption_key):
         self.items, self.image_key, self.caption_key, self.skipped = items, image_key, caption_key, {}
 
@@ -15,6 +23,16 @@ class _Wrapped(Dataset):
         return len(self.items)
 
     def sample(self, i):
+        """One item as a sample.
+
+        Parameters
+        ----------
+        i : int in [0, len)
+
+        Returns
+        -------
+        Sample
+        """
         item = self.items[i]
         if all(hasattr(item, name) for name in FIELDS):
             return item
@@ -58,7 +76,7 @@ def wrap(items, image_key="image", caption_key="caption"):
         return items
     if not hasattr(items, "__len__") or not hasattr(items, "__getitem__") or isinstance(items, str | bytes | Mapping):
         raise TypeError(f"a data set has a length and gives items by number, got {type(items).__name__}")
-    return _Wrapped(items, image_key, caption_key)
+    return Wrapped(items, image_key, caption_key)
 
 
 def readable(data):

@@ -15,13 +15,14 @@ STREAM_ORDER, STREAM_MEMBER, STREAM_PHOTO, STREAM_CAPTION = 203, 204, 205, 206
 class Batch(NamedTuple):
     """Rows of variations and of photographs, and for each a word that draws one of its captions.
 
-    `word * len(captions) >> 32` is the drawn caption's number.
+    `word * len(captions) >> 32` is the drawn caption's number. A photograph's visit counts the passes over all of them.
     """
 
     variations: np.ndarray
     photos: np.ndarray
     variation_words: np.ndarray
     photo_words: np.ndarray
+    photo_visits: np.ndarray
 
 
 class GroupSampler:
@@ -82,6 +83,7 @@ class GroupSampler:
         self.members = [_members(key, members) for key, members in groups.items()]
         self.per_group, self.fill, self.n, self.seed, self.photos = per_group, fill, n, seed, photos or 0
         self.at_once = n // (per_group + fill)
+        self._orders: dict[int, tuple[int, np.ndarray]] = {}
 
     def __len__(self) -> int:
         return -(-len(self.members) // self.at_once)
@@ -102,14 +104,30 @@ class GroupSampler:
         """
         if isinstance(epoch, bool) or not isinstance(epoch, int) or not 0 <= epoch < 2**31:
             raise ValueError(f"epoch must be an integer in [0, 2**31), got {epoch!r}")
-        order = _shuffled(self.seed, epoch, len(self.members), STREAM_ORDER)
-        for start in range(0, len(order), self.at_once):
-            chosen = order[start : start + self.at_once].tolist()
-            rows = [row for g in chosen for row in self._draw(epoch, g)]
-            first = (epoch * len(order) + start) * self.fill
-            turns = range(first, first + len(chosen) * self.fill)
-            visits = [(epoch << 32) + row for row in rows]
-            yield Batch(np.array(rows, np.int64), self._photos(turns), self._words(0, visits), self._words(1, turns))
+        return (self.batch(epoch, place) for place in range(len(self)))
+
+    def batch(self, epoch: int, place: int) -> Batch:
+        """One of an epoch's batches, whichever came before it.
+
+        Parameters
+        ----------
+        epoch : int in [0, 2**31)
+        place : int in [0, len)
+
+        Returns
+        -------
+        Batch
+        """
+        count, start = len(self.members), place * self.at_once
+        chosen = self._order(epoch, count, STREAM_ORDER)[start : start + self.at_once].tolist()
+        rows = [row for g in chosen for row in self._draw(epoch, g)]
+        first = (epoch * count + start) * self.fill
+        turns = range(first, first + len(chosen) * self.fill)
+        passes = [divmod(turn, self.photos) for turn in turns]
+        photos = [self._order(visit, self.photos, STREAM_PHOTO)[at] for visit, at in passes]
+        return Batch(np.array(rows, np.int64), np.array(photos, np.int64),
+                     self._words(0, [(epoch << 32) + row for row in rows]), self._words(1, turns),
+                     np.array([visit for visit, _ in passes], np.int64))
 
     def _draw(self, epoch, g):
         rows, weights, parts = self.members[g]
@@ -129,14 +147,11 @@ class GroupSampler:
             left = {j: w for j, w in left.items() if parts[j] != parts[i]}
         return taken
 
-    def _photos(self, turns):
-        chosen = []
-        for turn in turns:
-            visit, at = divmod(turn, self.photos)
-            if not chosen or at == 0:
-                order = _shuffled(self.seed, visit, self.photos, STREAM_PHOTO)
-            chosen.append(order[at])
-        return np.array(chosen, np.int64)
+    def _order(self, visit, n, stream):
+        """The numbers below n as a visit goes through them; the last one's is kept."""
+        if stream not in self._orders or self._orders[stream][0] != visit:
+            self._orders[stream] = visit, _shuffled(self.seed, visit, n, stream)
+        return self._orders[stream][1]
 
     def _words(self, draw, rows):
         return np.array([_core.philox(self.seed, row, draw, STREAM_CAPTION)[0] for row in rows], np.uint64)

@@ -9,6 +9,7 @@ from vlmneg.negatives.recipe import recipe, recipes
 from vlmneg.negatives.registry import find, get, names, register
 from vlmneg.negatives.result import Edit, Result
 from vlmneg.negatives.rules import key
+from vlmneg.negatives.sides import pairs
 
 __all__ = [
     "Annotations",
@@ -25,6 +26,7 @@ __all__ = [
     "key",
     "mix",
     "names",
+    "pairs",
     "recipe",
     "recipes",
     "register",

@@ -93,7 +93,7 @@ def random_rows(n: int, visit: int, ids, own: Callable, what: str) -> np.ndarray
     Parameters
     ----------
     n : int
-    visit : int in [0, 2**32)
+    visit : int in [0, 2**32), or n of them
     ids : sequence of n int in [0, 2**32), or None
     own : callable
         Gives an iterator over n ids where none are given.
@@ -113,16 +113,20 @@ def random_rows(n: int, visit: int, ids, own: Callable, what: str) -> np.ndarray
     >>> random_rows(2, 1, [5, 6], None, "caption") - 2**32
     array([5, 6], dtype=uint64)
     """
-    visit = integer(visit, "visit", 0, 2**32)
-    if ids is None:
-        ids = np.fromiter(own(), np.uint64, n)
+    if isinstance(visit, (list, tuple, np.ndarray)):
+        visits = _words(visit, "visit", n, what)
     else:
-        ids = np.asarray(ids)
-        if ids.shape != (n,):
-            raise ValueError(f"ids must hold one integer a {what}, {n}, got shape {ids.shape}")
-        if ids.dtype.kind not in "iu":
-            raise TypeError(f"ids must be integers, got {ids.dtype}")
-        if ids.min() < 0 or ids.max() >= 2**32:
-            raise ValueError(f"ids must be in [0, 2**32), got {ids.min()} to {ids.max()}")
-        ids = ids.astype(np.uint64)
-    return np.uint64(visit << 32) + ids
+        visits = np.uint64(integer(visit, "visit", 0, 2**32))
+    ids = np.fromiter(own(), np.uint64, n) if ids is None else _words(ids, "ids", n, what)
+    return (visits << np.uint64(32)) + ids
+
+
+def _words(values, name: str, n: int, what: str) -> np.ndarray:
+    values = np.asarray(values)
+    if values.shape != (n,):
+        raise ValueError(f"{name} must hold one integer a {what}, {n}, got shape {values.shape}")
+    if values.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be integers, got {values.dtype}")
+    if values.min() < 0 or values.max() >= 2**32:
+        raise ValueError(f"{name} must be in [0, 2**32), got {values.min()} to {values.max()}")
+    return values.astype(np.uint64)

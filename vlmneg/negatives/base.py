@@ -60,6 +60,7 @@ class Negatives:
     name = ""
     mixture: type | None = None
     annotations = None
+    slot_type = ""
 
     def __init__(self, **parameters):
         self.parameters = parameters
@@ -105,6 +106,20 @@ class Negatives:
         """Name of the generator of each slot."""
         return tuple(p.name for p in self.parts for _ in range(p.k))
 
+    @property
+    def types(self):
+        """A name of each slot, no two alike, by which adaptive margins are kept.
+
+        A part's `slot_type` where it has one, else its name with what it changes, where that is one thing.
+
+        Examples
+        --------
+        >>> from vlmneg.negatives import text
+        >>> (text.swap(k=2, kinds="relation") + text.replace(k=1)).types
+        ('swap_relation', 'swap_relation_2', 'replace')
+        """
+        return distinct([type_of(p) for p in self.parts for _ in range(p.k)])
+
     def __add__(self, other):
         if not isinstance(other, Negatives):
             return NotImplemented
@@ -127,7 +142,7 @@ class Negatives:
         ----------
         captions : list of N str
         seed : int in [0, 2**64)
-        visit : int in [0, 2**32)
+        visit : int in [0, 2**32), or N of them
             Another visit gives other negatives: the epoch, in training.
         ids : sequence of N int in [0, 2**32), optional
             Random numbers are those of (seed, visit, id, slot); by default the id is a hash of the caption, so equal
@@ -203,6 +218,37 @@ class Negatives:
             words, offsets = found.words, found.offsets
         rows = random_rows(n, visit, ids, lambda: map(zlib.crc32, map(str.encode, captions)), "caption")
         return Request(captions, seed, rows, tuple(true) if known else None, samples, words, offsets)
+
+
+def distinct(names):
+    """The names, numbered from the second of equal ones on."""
+    seen, found = {}, []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return tuple(found)
+
+
+def type_of(part):
+    """What a generator's slots are called, before they are numbered.
+
+    Parameters
+    ----------
+    part : Negatives or ImageNegatives
+        A single generator.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from vlmneg.negatives import text
+    >>> type_of(text.replace(concept="noun")), type_of(text.replace())
+    ('replace_noun', 'replace')
+    """
+    changed = part.parameters.get("kinds") or part.parameters.get("concept")
+    return part.slot_type or (f"{part.name}_{changed}" if isinstance(changed, str) else part.name)
 
 
 class Sum(Negatives):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from vlmneg.negatives.base import Negatives, mix
 from vlmneg.negatives.embed import Embed
 from vlmneg.negatives.image import ImageNegatives
 from vlmneg.negatives.registry import find, names
+from vlmneg.negatives.sides import Sides, pairs, sides
 from vlmneg.settings import SettingsError, check_keys, read_table
 from vlmneg.settings import recipes as listed
 
@@ -39,8 +40,8 @@ def recipe(source: Any) -> Any:
     ----------
     source : str, path, mapping, list or Negatives
         A name of `recipes()`; a TOML file whose `negatives` is such a list; a list of names and tables {name, k, ...},
-        whose slots follow one another. A table {mix = [tables with a weight], k} is a mix by weight. Negatives come
-        back as they are.
+        whose slots follow one another; a name may also be one of `recipes()`. A table {mix = [tables with a weight],
+        k} is a mix by weight. In a table, `type` names its slots. Negatives come back as they are.
 
     Returns
     -------
@@ -60,15 +61,10 @@ def recipe(source: Any) -> Any:
     """
     if isinstance(source, (Negatives, ImageNegatives, Embed)):
         return source
-    if isinstance(source, (str, Path)):
-        source = read_table(source, FOLDER)
-    if isinstance(source, Mapping) and "name" not in source and "mix" not in source:
-        if "negatives" not in source:
-            raise SettingsError('a recipe must have negatives, such as negatives = [{ name = "text.swap", k = 2 }]')
-        source = source["negatives"]
     made = None
-    for entry in source if isinstance(source, list) else [source]:
-        part = _mix(entry) if isinstance(entry, Mapping) and "mix" in entry else _generator(entry)
+    for part in _parts(source):
+        if isinstance(part, pairs):
+            raise SettingsError(f"{part!r} is for training; take {part.images!r}, which tells the captions too")
         try:
             made = part if made is None else made + part
         except TypeError:
@@ -79,14 +75,78 @@ def recipe(source: Any) -> Any:
     return made
 
 
+def for_training(source: Any) -> Sides:
+    """The negatives that a run's settings describe: of captions, pictures and embeddings, in any order.
+
+    Parameters
+    ----------
+    source : str, path, mapping or list
+        As `recipe` takes them, and tables {pairs = negatives of pictures}, whose captions are used too.
+
+    Returns
+    -------
+    Sides
+
+    Raises
+    ------
+    SettingsError
+        As in `recipe`.
+
+    Examples
+    --------
+    >>> for_training([{"pairs": "image.exact"}, {"name": "text.swap", "k": 1}]).types
+    ('exact', 'swap')
+    """
+    try:
+        return sides(list(_parts(source)))
+    except TypeError as error:
+        raise SettingsError(f"negatives: {error}") from None
+
+
+def _parts(source: Any) -> Iterator[Any]:
+    """The generators that a recipe names, one after the other."""
+    if isinstance(source, (str, Path)):
+        source = read_table(source, FOLDER)
+    if isinstance(source, Mapping) and not {"name", "mix", "pairs"} & set(source):
+        if "negatives" not in source:
+            raise SettingsError('a recipe must have negatives, such as negatives = [{ name = "text.swap", k = 2 }]')
+        source = source["negatives"]
+    for entry in source if isinstance(source, list) else [source]:
+        if isinstance(entry, str) and entry in recipes() and entry not in _known():
+            yield from _parts(entry)
+        elif isinstance(entry, Mapping) and "pairs" in entry:
+            yield _pairs(entry)
+        else:
+            yield _mix(entry) if isinstance(entry, Mapping) and "mix" in entry else _generator(entry)
+
+
+def _pairs(table: Mapping[str, Any]) -> pairs:
+    check_keys(table, ["pairs"], "negatives.")
+    inner = table["pairs"]
+    images = recipe(inner if isinstance(inner, list) else [inner])
+    try:
+        return pairs(images)
+    except TypeError as error:
+        raise SettingsError(f"negatives.pairs: {error}") from None
+
+
+def _known() -> list[str]:
+    """Names of generators, with their modality and without."""
+    return [*{n.split(".", 1)[1] for n in names()}, *names()]
+
+
 def _generator(entry: str | Mapping[str, Any]) -> Any:
-    known = names()
-    short = {n.split(".", 1)[1] for n in known}
     table = {"name": entry} if isinstance(entry, str) else entry
     if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
-        raise SettingsError(f"negatives must have a name, one of {', '.join(known)}, got {entry!r}")
-    check_keys([table["name"]], [*sorted(short), *known], "negatives ")
-    return call(find(table["name"]), {k: v for k, v in table.items() if k != "name"}, f"negatives.{table['name']}.")
+        raise SettingsError(f"negatives must have a name, one of {', '.join(names())}, got {entry!r}")
+    check_keys([table["name"]], _known(), "negatives ")
+    options = {k: v for k, v in table.items() if k not in ("name", "type")}
+    made = call(find(table["name"]), options, f"negatives.{table['name']}.")
+    if "type" in table:
+        if not isinstance(table["type"], str) or not table["type"]:
+            raise SettingsError(f"negatives.{table['name']}.type must be a name, got {table['type']!r}")
+        made.slot_type = table["type"]
+    return made
 
 
 def _mix(table: Mapping[str, Any]) -> Any:

@@ -4,6 +4,7 @@ from vlmneg.negatives.image.background import background
 from vlmneg.negatives.image.base import ImageNegatives
 from vlmneg.negatives.image.blur import blur
 from vlmneg.negatives.image.duplicate import duplicate
+from vlmneg.negatives.image.exact import exact
 from vlmneg.negatives.image.exchange_colours import exchange_colours
 from vlmneg.negatives.image.grey import grey
 from vlmneg.negatives.image.mirror import mirror
@@ -16,6 +17,6 @@ from vlmneg.negatives.image.result import ImageResult, Quadruple
 from vlmneg.negatives.image.shuffle import shuffle_columns, shuffle_patches, shuffle_rows
 from vlmneg.negatives.image.swap import swap
 
-__all__ = ["ImageNegatives", "ImageResult", "Quadruple", "background", "blur", "duplicate", "exchange_colours", "grey",
-           "mirror", "move", "paste", "recolour", "remove", "replace", "resize", "shuffle_columns", "shuffle_patches",
-           "shuffle_rows", "swap"]
+__all__ = ["ImageNegatives", "ImageResult", "Quadruple", "background", "blur", "duplicate", "exact", "exchange_colours",
+           "grey", "mirror", "move", "paste", "recolour", "remove", "replace", "resize", "shuffle_columns",
+           "shuffle_patches", "shuffle_rows", "swap"]

@@ -73,7 +73,8 @@ class ImageNegatives:
 
     `edit` gets copies of the picture (H, W, 3) and of its objects' masks, the second picture or None, and a
     `numpy.random.Generator`; it gives (picture, region), (picture, region, what was done), or None where there is
-    nothing to edit. It is held to the same rules, and what it changed outside the region is undone.
+    nothing to edit. It is held to the same rules, and what it changed outside the region is undone. Where the third
+    names a ``"caption"``, it is the edited picture's.
 
     Parameters
     ----------
@@ -117,6 +118,7 @@ class ImageNegatives:
 
     name = ""
     maker = ""
+    slot_type = ""
     mixture: type | None = None
 
     def __init__(self, own=None, *, k, feather=1, min_area=0.005, max_area=0.6, min_change=20, variation=0.14):
@@ -178,7 +180,7 @@ class ImageNegatives:
     def __repr__(self):
         return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.parameters.items())})"
 
-    def __call__(self, images, seed=0, *, visit=0, ids=None, objects=None, captions=None, others=None):
+    def __call__(self, images, seed=0, *, visit=0, ids=None, objects=None, captions=None, others=None, samples=None):
         """Negatives of pictures: the same for the same picture, seed, visit and id, whatever else is in the batch.
 
         Parameters
@@ -186,7 +188,7 @@ class ImageNegatives:
         images : list of N pictures
             A picture is a uint8 array (H, W), (H, W, 3) or (H, W, 4), a PIL image, or a path; it is taken as RGB.
         seed : int in [0, 2**64)
-        visit : int in [0, 2**32)
+        visit : int in [0, 2**32), or N of them
             Another visit gives other negatives: the epoch, in training.
         ids : sequence of N int in [0, 2**32), optional
             Random numbers are those of (seed, visit, id, slot); by default the id is a hash of the picture's pixels.
@@ -198,6 +200,8 @@ class ImageNegatives:
             the first caption that says what was edited, and with what becomes of it; None where that isn't clear.
         others : list of N, optional
             A second picture for each, for edits that paste: a picture, or (picture, objects); None where there is none.
+        samples : list of N Sample, optional
+            Their variants, for `exact`, and their objects and captions where those aren't given.
 
         Returns
         -------
@@ -208,7 +212,7 @@ class ImageNegatives:
         TypeError, ValueError, OSError
             When an argument isn't what is described here, or a file cannot be read.
         """
-        request = self._request(images, seed, visit, ids, objects, captions, others)
+        request = self._request(images, seed, visit, ids, objects, captions, others, samples)
         made = Drawn.none(len(request.images))
         for draw in self._steps():
             made = made.beside(draw(request, made.taken(), made.code.shape[1]))
@@ -228,7 +232,7 @@ class ImageNegatives:
                 functools.partial(drawing.draw_part, p) for p in parts]
         return steps
 
-    def _request(self, images, seed, visit, ids, objects, captions, others):
+    def _request(self, images, seed, visit, ids, objects, captions, others, samples):
         if isinstance(images, np.ndarray) and images.ndim < 4 or not hasattr(images, "__len__") or \
                 isinstance(images, (str, bytes)):
             raise TypeError("images must be a list of pictures; put one picture into a list")
@@ -237,6 +241,12 @@ class ImageNegatives:
         seed = integer(seed, "seed", 0, 2**64)
         sources = [_picture(p, f"images[{i}]") for i, p in enumerate(images)]
         n = len(sources)
+        if samples is not None:
+            for i, s in enumerate(by_row(samples, "samples", n, "picture")):
+                if not hasattr(s, "captions") or not hasattr(s, "variants"):
+                    raise TypeError(f"samples[{i}] must be a vlmneg.data.Sample, got {type(s).__name__}")
+            objects = [s.objects or None for s in samples] if objects is None else objects
+            captions = [s.captions for s in samples] if captions is None else captions
         named = [None] * n if objects is None else list(by_row(objects, "objects", n, "picture"))
         if captions is not None:
             captions = [strings([c] if isinstance(c, str) else c, f"captions[{i}]")
@@ -250,15 +260,18 @@ class ImageNegatives:
                             for i, ((_, o), p) in enumerate(zip(pairs, seconds, strict=True)))
         rows = random_rows(n, visit, ids, lambda: map(zlib.crc32, sources), "picture")
         return Request(sources, masks, tuple(seconds), other_masks, captions, seed, rows, named,
-                       [o for _, o in pairs])
+                       [o for _, o in pairs], samples)
 
 
 def _captions(made, request):
     """What captions were and become, None where that isn't clear: two lists of N lists of K."""
     pairs = [[None] * len(row) for row in made.kind]
     for i, k in np.argwhere(made.code == VALID).tolist() if request.captions else ():
-        pairs[i][k] = say(made.kind[i][k], made.edits[i][k], request.captions[i], request.named[i],
-                          request.other_named[i])
+        true, edit = request.captions[i], made.edits[i][k]
+        if "caption" in edit:
+            pairs[i][k] = true[0], edit["caption"]
+        else:
+            pairs[i][k] = say(made.kind[i][k], edit, true, request.named[i], request.other_named[i])
     return tuple([[pair and pair[at] for pair in row] for row in pairs] for at in (0, 1))
 
 

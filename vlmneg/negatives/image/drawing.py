@@ -26,13 +26,15 @@ class Request:
     rows: np.ndarray  # (N,) uint64: visit * 2**32 + id
     named: list  # N objects as the caller gave them, N of the others
     other_named: list
+    samples: list | None = None
 
     def __getitem__(self, at):
         """The same for the pictures at these places."""
         def chosen(values):
             return None if values is None else type(values)(values[i] for i in at)
         return Request(chosen(self.images), chosen(self.objects), chosen(self.others), chosen(self.other_objects),
-                       chosen(self.captions), self.seed, self.rows[at], chosen(self.named), chosen(self.other_named))
+                       chosen(self.captions), self.seed, self.rows[at], chosen(self.named), chosen(self.other_named),
+                       chosen(self.samples))
 
 
 @dataclass
