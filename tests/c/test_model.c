@@ -67,7 +67,7 @@ static void
 test_clip(const vn_backend *be, int full)
 {
     static const int32_t lengths[] = {2, 9, 5};
-    vn_clip_config c = {5, 6, 3, 9, 11, {6, 3, 2, 7, VN_ACT_GELU}, {4, 2, 2, 9, VN_ACT_QUICK_GELU}};
+    vn_clip_config c = {5, 6, 3, 9, 11, {6, 3, 2, 7, VN_ACT_GELU}, {4, 2, 2, 9, VN_ACT_QUICK_GELU}, 1};
     vn_error error;
     problem p;
     memset(&p, 0, sizeof p);
