@@ -39,6 +39,7 @@ enum {
     VN_MEAN = 64,    /* the mean is over the samples that have a column here */
     VN_LEFT = 128,   /* only the rows get a gradient */
     VN_PAIRED = 256, /* of negatives, only those whose counterpart, the same slot of the other side, is valid too */
+    VN_LEARNED = 1024, /* own() scales these cosines by the learned scale, even if the term has one of its own */
     VN_TEACHER = 512 /* grad() also sees the teacher's cosine of the same cell, and the statistics that joined it */
 };
 typedef struct vn_reading {
@@ -76,7 +77,7 @@ typedef struct vn_dcell {
 } vn_dcell;
 
 /* choices NULL: a number in [low, high]; else names between bars, and the number is the place of one */
-enum { VN_MAX_READS = 10, VN_MAX_PARAM = 10 };
+enum { VN_MAX_READS = 16, VN_MAX_PARAM = 10 };
 typedef struct vn_param {
     const char *name, *choices;
     double start, low, high;
@@ -85,7 +86,8 @@ typedef struct vn_param {
 #define VN_END_PARAMS {NULL, NULL, 0, 0, 0, NULL}
 
 typedef struct vn_term_args {
-    float scale, bias, weight; /* exp(logit_scale), or the term's own; SigLIP's; the engine's own factor */
+    float scale, learned;      /* exp(logit_scale), or the term's own; exp(logit_scale) */
+    float bias, weight;        /* SigLIP's; the engine's own factor */
     float param[VN_MAX_PARAM];
     const float *state;        /* what the term remembers between steps: by slot, or one number; NULL: nothing yet */
     float samples, cells;      /* in the mean; valid slots of its set in the whole batch */

@@ -382,7 +382,7 @@ def test_values_that_are_no_embeddings(name, bad):
 
 
 def test_names_and_forms():
-    assert losses.names() == ["infonce", "intra", "itc", "negclip", "own"] and "itc" in dir(losses)
+    assert {"infonce", "intra", "itc", "negclip", "own"} <= set(losses.names()) and "itc" in dir(losses)
     objective = losses.negclip(negatives="own") + 0.2 * losses.infonce() * 0.5
     assert repr(objective) == "itc(negatives='own') + 0.1 * itc(negatives='none')"
     assert eval(repr(objective), {"itc": losses.itc}) == objective

@@ -9,6 +9,9 @@ import math
 import numpy as np
 import pytest
 
+import vlmneg as vn
+from vlmneg import _core, losses
+from vlmneg.negatives import embed
 from vlmneg.reference import losses as twin
 
 SETS = ("image", "text", "neg_text", "neg_image", "pos_text", "pos_image", "teacher_image", "teacher_text")
@@ -226,3 +229,338 @@ def test_golden_values_of_the_twin(name, params, value):
     for row, alone in enumerate((1.806380, 0.183901)) if name == "own" else ():
         one = {key: x if key == "scale" else x[row : row + 1] for key, x in data.items()}
         assert twin.objective([("own", 1.0, {})], **one)["loss"] == pytest.approx(alone, abs=1e-6)
+
+
+GRADS = ("dimage", "dtext", "dneg_text", "dneg_image", "dpos_text", "dpos_image")
+
+
+@pytest.fixture(params=_core.levels())
+def level(request):
+    before = _core.level()
+    _core.set_level(request.param)
+    yield request.param
+    _core.set_level(before)
+
+
+@pytest.fixture
+def threads():
+    yield vn.set_num_threads
+    vn.set_num_threads(0)
+
+
+def objective_of(name, params, weight=1.0, slots=3):
+    """The term, with what it remembers set to THETA or ALPHA."""
+    objective, remembered = weight * losses.get(name, **params), state_of(name, params, slots)
+    state = objective.state_dict()
+    if name == "rank" and remembered is not None:
+        state["rank"] |= {"types": [str(k) for k in range(slots)], "theta": remembered.tolist()}
+    elif remembered is not None:
+        state["pos"]["alpha"] = ALPHA
+    objective.load_state_dict(state)
+    return objective
+
+
+def check(name, params, data, scale, made=None, weight=0.5):
+    """The core against the twin: at most twice what float32 costs the twin, plus a few ULP."""
+    slots = data["neg_text"].shape[1] + (made is not None and made.side == "text") * 1
+    more = {} if made is None else {"made": made, "made_seed": 3}
+    r = objective_of(name, params, weight, slots).on(**data, **more, scale=scale)
+    if made is not None:
+        more["made"] = [(p.name, p.side, p.k, {n: v for n, v in p.parameters.items() if n != "k"}) for p in made.parts]
+    wide, narrow = (twin.objective([(name, weight, params)], **data, **more, scale=scale, dtype=dtype,
+                                   state=[state_of(name, params, slots)]) for dtype in (np.float64, np.float32))
+    few = np.finfo(np.float32).eps * (1 + scale)
+    assert abs(r.loss - wide["loss"]) <= 2 * abs(narrow["loss"] - wide["loss"]) + 8 * few, (name, params)
+    assert r.terms[name] == pytest.approx(r.loss / weight, rel=1e-6)
+    for key in (*GRADS, "dlog_scale"):
+        got, error = getattr(r, key), np.abs(narrow[key] - wide[key]).max(initial=0)
+        size = 1 if key == "dlog_scale" else np.abs(wide[key]).max(initial=0)
+        assert np.abs(got - wide[key]).max(initial=0) <= 2 * error + 32 * few * size, (name, params, key)
+    return r
+
+
+@pytest.mark.parametrize("b, k, scale", [(1, 1, 1.0), (2, 0, 100.0), (3, 3, 100.0), (7, 2, 1.0), (17, 3, 20.0)])
+def test_twin(level, b, k, scale):
+    for name, params in CASES:
+        check(name, params, batch(b, k), scale)
+
+
+@pytest.mark.parametrize("b", [1, 6])
+def test_nothing_valid(b):
+    """Every slot empty: the terms that need one are 0 and pull nowhere; the others never look."""
+    for k in (0, 2):
+        data = batch(b, k)
+        for name, mask in MASKS.items():
+            data[mask][:], data[name][:] = 0, np.nan
+        for name, params in CASES:
+            r = check(name, params, data, 10.0)
+            if name not in ("pos", "align"):
+                assert r.loss == 0 and r.dlog_scale == 0 and not r.dimage.any() and not r.dtext.any()
+
+
+def test_a_missing_type(level):
+    data = batch(9, 3)
+    data["valid"][:, 1] = 0
+    data["neg_text"][:, 1] = np.nan
+    for name, params in CASES:
+        r = check(name, params, data, 10.0)
+        assert not r.dneg_text[:, 1].any()
+
+
+def same(a, b):
+    assert (a.loss, a.terms, a.dlog_scale) == (b.loss, b.terms, b.dlog_scale)
+    for key in GRADS:
+        assert np.array_equal(getattr(a, key), getattr(b, key)), key
+
+
+def test_nothing_masked_is_read(level):
+    """What stands in empty slots and absent rows changes no bit, and pulls at nothing."""
+    rows = (np.arange(12) % 5 > 0).astype(np.uint8)
+    for name, params in CASES:
+        found = []
+        for junk in (np.nan, np.inf, 3e38):
+            data = batch(12)
+            for key, mask in MASKS.items():
+                data[key][data[mask] == 0] = junk
+            for key in SETS:
+                data[key][rows == 0] = junk
+            found.append(objective_of(name, params).on(**data, rows=rows, scale=30.0))
+        for r in found[1:]:
+            same(r, found[0])
+        for key in GRADS:
+            assert not getattr(found[0], key)[rows == 0].any()
+        few = {key: np.ascontiguousarray(x[rows == 1]) for key, x in batch(12).items()}
+        small = objective_of(name, params).on(**few, scale=30.0)
+        assert small.loss == found[0].loss and np.array_equal(small.dimage, found[0].dimage[rows == 1])
+
+
+def test_permuted_samples():
+    data, order = batch(23), np.random.default_rng(3).permutation(23)
+    moved = {key: np.ascontiguousarray(x[order]) for key, x in data.items()}
+    for name, params in CASES:
+        a, b = (objective_of(name, params).on(**d, scale=20.0) for d in (data, moved))
+        assert a.loss == pytest.approx(b.loss, rel=1e-5, abs=1e-7)
+        for key in GRADS:
+            assert np.allclose(getattr(a, key)[order], getattr(b, key), rtol=1e-4, atol=1e-7), (name, key)
+
+
+def test_threads(level, threads):
+    """700 samples make several groups, whose jobs run at once."""
+    data = batch(700, 3, 8)
+    some = [case for case in CASES if case[1].get("scale", 0.0) == 0.0][::3]
+    whole = sum((objective_of(*case) for case in some[1:15]), objective_of(*some[0]))
+    found = []
+    for n in (1, 2, 4):
+        threads(n)
+        found.append(whole.on(**data, scale=50.0))
+    for r in found[1:]:
+        same(r, found[0])
+
+
+@pytest.mark.parametrize("scale", [1.0, 100.0])
+def test_equal_embeddings(level, scale):
+    """Every candidate alike: a choice among n costs log n."""
+    data = batch(5)
+    for key in SETS:
+        data[key][:] = data["image"][0]
+    for mask in MASKS.values():
+        data[mask][:] = 1
+    for name, params, candidates in (("own", {}, 4), ("own", {"positive": "bag"}, 2.5), ("intra", {}, 3),
+                                     ("intra", {"modality": "shifted"}, 4), ("focal", {"gamma": 0.0}, 4),
+                                     ("intra", {"modality": "text", "positive": "cross"}, 4)):
+        r = losses.get(name, **params).on(**data, scale=scale)
+        assert r.loss == pytest.approx(np.log(candidates), rel=2e-5) and np.isfinite(r.dimage).all()
+        off = [across(getattr(r, f"d{key}"), data[key]) for key in ("image", "text", "neg_text")]
+        assert all(np.abs(x).max() < 1e-6 * scale for x in off)
+    for name, params in CASES:
+        r = objective_of(name, params).on(**data, scale=scale)
+        assert r.loss == pytest.approx(plain(name, params, data, scale, state_of(name, params, 3)), rel=1e-5, abs=5e-6)
+        assert all(np.isfinite(getattr(r, key)).all() for key in GRADS)
+
+
+def test_a_negative_that_is_true():
+    """A negative whose caption is true for its own image is masked, unless told otherwise."""
+    data = batch(6)
+    keys = {"group": np.array([0, 0, 1, 2, 3, 4]), "text_key": np.arange(6), "neg_key": np.arange(6, 24).reshape(6, 3)}
+    keys["neg_key"][0, 0], keys["neg_key"][3, 1] = 1, 3  # another caption of the picture, and the caption itself
+    data["valid"][0, 0] = data["valid"][3, 1] = 1
+    data["neg_text"][[0, 3], [0, 1]] = data["text"][[1, 3]]
+    for name, params in CASES:
+        r = check(name, params, {**data, **keys}, 10.0)
+        assert not r.dneg_text[0, 0].any() and not r.dneg_text[3, 1].any()
+        for option in ({"duplicates": "off"}, {"duplicates": "soft"}):
+            check(name, {**params, **option}, {**data, **keys}, 10.0)
+    off = losses.own(duplicates="off").on(**data, **keys, scale=10.0)
+    assert off.dneg_text[0, 0].any() and off.loss == losses.own().on(**data, scale=10.0).loss
+
+
+def test_validity_off():
+    """Slots said to hold nothing take part, as in released code."""
+    data = batch(6)
+    for name in MASKS:
+        data[name] = np.nan_to_num(data[name], nan=0.3)
+    for name, params in CASES:
+        check(name, {**params, "validity": "off"}, data, 10.0)
+    full = {**data, **{mask: np.ones_like(data[mask]) for mask in MASKS.values()}}
+    assert losses.own(validity="off").on(**data, scale=10.0).loss == losses.own().on(**full, scale=10.0).loss
+
+
+@pytest.mark.parametrize("name, params, made", [
+    ("own", {}, embed.interpolate()), ("focal", {}, embed.interpolate(k=1)),
+    ("own", {"invalid": "zero"}, embed.interpolate()), ("rank", {}, embed.interpolate(k=1)),
+    ("rank", {"reduce": "all"}, embed.interpolate(k=1)), ("triplet", {}, embed.interpolate()),
+    ("intra", {"modality": "text"}, embed.interpolate()), ("intra", {}, embed.shift()),
+    ("intra", {"scale": 5.0, "positive": "cross"}, embed.shift(factor=0.5)),
+    ("intra", {"modality": "shifted"}, embed.interpolate(k=1)),
+], ids=str)
+def test_made_negatives_beside_given_ones(level, name, params, made):
+    check(name, params, batch(7, 2), 10.0, made)
+
+
+def across(d, rows):
+    """The part of a gradient across its rows: what brings to length 1 takes away the rest."""
+    return d - (d * rows).sum(-1, keepdims=True) * rows
+
+
+def test_shifted_images_are_own_captions_held_still():
+    data = batch(40, 3)
+    texts = {key: data[key] for key in ("image", "text", "neg_text", "valid")}
+    own, shifted = losses.own().on(**texts, scale=50.0), losses.intra(modality="shifted").on(**texts, scale=50.0)
+    made = losses.intra().on(**texts, made=embed.shift(), scale=50.0)
+    for r in (shifted, made):
+        assert r.loss == pytest.approx(own.loss, rel=1e-5)
+        got, want = (across(x.dimage, data["image"]) for x in (r, own))
+        assert np.linalg.norm(got - want) <= 2e-5 * np.linalg.norm(want)
+        assert not r.dtext.any() and not r.dneg_text.any()
+    assert own.dtext.any() and shifted.dlog_scale == pytest.approx(own.dlog_scale, rel=1e-3)
+
+
+@pytest.mark.parametrize("name, params, value", GOLDEN, ids=str)
+def test_golden_values(level, name, params, value):
+    objective = losses.get(name, **params)
+    if name == "rank":
+        state = objective.state_dict()
+        state["rank"] |= {"types": ["a", "b"], "theta": [2.0, 3.0]}
+        objective.load_state_dict(state)
+    assert objective.on(**golden(), types=["a", "b"]).loss == pytest.approx(value, abs=2e-6)
+
+
+def test_golden_values_of_shifts():
+    image = losses.intra().on(**golden(), made=embed.shift())
+    again = losses.intra().on(**golden(), made=embed.shift(unit=True))
+    assert image.loss == pytest.approx(0.995140379, abs=1e-6) and again.loss == pytest.approx(0.655047079, abs=1e-6)
+
+
+def test_golden_margins():
+    for rule in ("paired", "released"):
+        objective = losses.rank(rule=rule)
+        r = objective.on(**golden(), types=["a", "b"])
+        assert objective.margins() == {} and r.loss == pytest.approx((16 / 10 + 0) / 3, abs=1e-6)
+        r.advance()
+        assert objective.margins() == pytest.approx({"a": 1.8, "b": 0.0}, abs=1e-5)
+
+
+def test_margins_move_only_when_told():
+    data = {key: x for key, x in batch(40).items() if "neg_text" in key or key in ("image", "text", "valid")}
+    a = (data["image"] * data["text"]).sum(1)
+    c = np.einsum("be,bke->bk", data["image"], np.nan_to_num(data["neg_text"]))
+    valid, names = data["valid"] == 1, ["noun", "verb", "relation"]
+    gaps = 10 * np.array([(a - c[:, k])[valid[:, k]].mean() for k in range(3)])
+    objective = losses.rank(bound=10)
+    first = [objective.on(**data, types=names, scale=10.0) for _ in range(3)][-1]
+    assert objective.margins() == {}
+    objective.advance(first)
+    want = {name: pytest.approx(min(max(gap, 0), 10), abs=1e-4) for name, gap in zip(names, gaps, strict=True)}
+    assert objective.margins() == want and any(x > 0 for x in objective.margins().values())
+    second = objective.on(**data, types=names, scale=10.0)
+    assert second.loss == pytest.approx(plain("rank", {}, data_of_all(data), 10.0, np.clip(gaps, 0, 10)), rel=1e-5)
+    pair = losses.pos()
+    r = pair.on(**data, scale=10.0)
+    assert r.loss == 0 and not r.dimage.any()
+    r.advance()
+    assert pair.on(**data, scale=10.0).loss == pytest.approx(np.maximum(a.mean() - a, 0).mean() * 10, rel=1e-4)
+
+
+def data_of_all(data):
+    return {**batch(len(data["image"])), **data}
+
+
+def by_torch(torch, name, params, x, m, s, state):
+    """The formula once more, over whole arrays with autograd."""
+    p = {"anchor": "image", "positive": {"own": "pair"}.get(name, "self"), "invalid": "drop", **params}
+    scale = p.get("scale") or s
+    a = (x["image"] * x["text"]).sum(1)
+    side, other = ("text", "image") if p["anchor"] == "text" or p.get("modality") == "text" else ("image", "text")
+    if name == "pos":
+        return torch.relu((p["fixed"] if p["margin"] == "fixed" else float(state[0])) - s * a).mean()
+    if name == "align":
+        one, what = p["between"].split("_")
+        sides = ("image", "text") if one == "both" else (one,)
+        if what == "teacher":
+            d = sum(2 - 2 * (x[y] * x[f"teacher_{y}"]).sum(1) for y in sides)
+        else:
+            c, held = torch.einsum("be,bpe->bp", x[one], x[f"pos_{one}"]), m[f"pos_{one}"]
+            c, held = c[held.any(1)], held[held.any(1)]
+            d = ((2 - 2 * c) * held).sum(1) / held.sum(1)
+        return d.mean() if p["reduce"] == "mean" else d.sum()
+    wrong = "neg_image" if side == "text" and name != "intra" else "neg_text"
+    wrong = f"neg_{p['modality']}" if p.get("modality") in ("image", "text") else wrong
+    c, held = torch.einsum("be,bke->bk", x[side], x[wrong]), m[wrong]
+    if name in ("rank", "triplet"):
+        u = 1 if name == "triplet" or p["units"] == "cosine" else s
+        th = p["margin"] if name == "triplet" else p["fixed"] if p["margin"] == "fixed" else torch.tensor(
+            state, dtype=torch.float32)
+        over = torch.relu(th + u * c - u * a[:, None]) * held
+        return over.sum() / (held.numel() if p.get("reduce") == "all" else held.sum())
+    keep = held.any(1)
+    if name == "intra":
+        z = scale * c
+        if p["modality"] == "shifted":
+            d = p["factor"] * (x["neg_text"] - x["text"][:, None]).detach()
+            z = scale * (1 + torch.einsum("be,bke->bk", x["image"], d))  # 1: an image with itself, across nothing
+        z = z.masked_fill(~held, -torch.inf)
+        if p["positive"] == "none":
+            return torch.logsumexp(z[keep], 1).mean()
+        right = {"self": scale * torch.ones(len(a), 1), "cross": s * a[:, None],
+                 "teacher": scale * (x[side] * x[f"teacher_{side}"]).sum(1)[:, None],
+                 "paraphrase": scale * torch.einsum("be,bpe->bp", x[side], x[f"pos_{side}"])}[p["positive"]]
+        said = m[f"pos_{side}"] if p["positive"] == "paraphrase" else torch.ones(right.shape, dtype=bool)
+        keep &= said.any(1)
+        right, z, said = right[keep], z[keep], said[keep]
+        one = torch.logsumexp(torch.cat([right[:, :, None], z[:, None].expand(-1, right.shape[1], -1)], 2), 2) - right
+        return ((one * said).sum(1) / said.sum(1)).mean()
+    z = (scale * c).masked_fill(~held, 0.0 if p["invalid"] == "zero" else -torch.inf)
+    right, said = scale * a[:, None], torch.ones(len(a), 1, dtype=bool)
+    if p["positive"] == "bag":
+        right, said = scale * torch.einsum("be,bpe->bp", x[side], x[f"pos_{other}"]), m[f"pos_{other}"]
+        keep &= said.any(1)
+    right, z = right.masked_fill(~said, -torch.inf)[keep], z[keep]
+    if name == "own":
+        return (torch.logsumexp(torch.cat([right, z], 1), 1) - torch.logsumexp(right, 1)).mean()
+    log = torch.log_softmax(torch.cat([right, z], 1), 1)
+    live = torch.cat([said[keep], held[keep]], 1)
+    y = p["smoothing"] * live / live.sum(1, keepdim=True)
+    y = y + (1 - p["smoothing"]) * torch.nn.functional.one_hot(torch.zeros(len(z), dtype=int), z.shape[1] + 1)
+    log = log.masked_fill(~live, -1.0)
+    return -(y * (1 - log.exp()) ** p["gamma"] * log * live).sum(1).mean()
+
+
+@pytest.mark.parametrize("b", [2, 7, 64, 257])
+def test_pytorch(b):
+    torch = pytest.importorskip("torch", reason="torch is not installed: no parity with PyTorch can be tested")
+    data = batch(b, 3, 32, seed=1)
+    held = {key: torch.from_numpy(data[mask] == 1) for key, mask in MASKS.items()}
+    for name, params in CASES:
+        x = {key: torch.from_numpy(np.nan_to_num(data[key])).requires_grad_(key not in FROZEN) for key in SETS}
+        log_scale = torch.tensor(math.log(20.0), requires_grad=True)
+        state = state_of(name, params, 3)
+        loss = by_torch(torch, name, params, x, held, log_scale.exp(), state)
+        loss.backward()
+        r = objective_of(name, params).on(**data, scale=20.0)
+        assert r.loss == pytest.approx(loss.item(), rel=1e-5, abs=1e-6), (name, params)
+        for key in GRADS:
+            want = np.zeros_like(data[key[1:]]) if x[key[1:]].grad is None else x[key[1:]].grad.numpy()
+            off = np.linalg.norm(getattr(r, key) - want)
+            assert off <= 1e-4 * np.linalg.norm(want) + 1e-7, (name, params, key, off, np.linalg.norm(want))
+        want = 0.0 if log_scale.grad is None else log_scale.grad.item()
+        assert r.dlog_scale == pytest.approx(want, rel=1e-4, abs=1e-4), (name, params)

@@ -42,9 +42,14 @@ VN_FN(term_args)(const vn_tiles *t, int u)
     const vn_use *use = &t->objective->use[u];
     const vn_live *live = &t->live[t->mean[u] == VN_SETS ? VN_NEG_TEXT : t->mean[u]];
     float fixed = fixed_scale(use);
-    int64_t samples = t->mean[u] == VN_SETS ? t->paired : use->open ? live->samples : live->valid_samples;
+    int64_t samples = use->open ? live->samples : live->valid_samples;
     vn_term_args a;
+    if (t->mean[u] == VN_SETS)
+        samples = t->paired;
+    else if (t->with[u] != 0)
+        samples = t->both[u];
     a.scale = fixed > 0.0f ? fixed : t->in.scale;
+    a.learned = t->in.scale;
     a.bias = t->in.bias;
     a.samples = (float)samples;
     a.weight = use->weight / (float)VN_MAX(samples, 1);

@@ -75,6 +75,29 @@ find_slots(vn_tiles *t, int set, int64_t i)
     live->valid_samples += live->valid > valid + (set == VN_SCORE && VN_FN(slot_valid)(t, set, i, 0));
 }
 
+/* whether sample i has a slot of a set that use u may see */
+static int
+has(const vn_tiles *t, int u, int set, int64_t i)
+{
+    for (int64_t k = 0; k < t->live[set].per; k++)
+        if (VN_FN(slot_taken)(t, set, i, k) && (t->objective->use[u].open || VN_FN(slot_valid)(t, set, i, k)))
+            return 1;
+    return 0;
+}
+
+static void
+count_both(vn_tiles *t)
+{
+    const vn_live *image = &t->live[VN_IMAGE];
+    for (int u = 0; u < t->objective->terms; u++) {
+        t->both[u] = 0;
+        for (int64_t p = 0; t->with[u] != 0 && p < image->n; p++) {
+            int64_t i = vn_live_row(image, p);
+            t->both[u] += has(t, u, t->mean[u], i) && has(t, u, t->with[u], i);
+        }
+    }
+}
+
 void
 VN_FN(live_find_negatives)(vn_tiles *t)
 {
@@ -91,6 +114,7 @@ VN_FN(live_find_negatives)(vn_tiles *t)
         }
         live->cut[t->groups] = live->n;
     }
+    count_both(t);
 }
 
 typedef struct check_job {

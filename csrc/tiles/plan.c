@@ -54,8 +54,10 @@ plan_blocks(vn_tiles *t)
                 continue;
             vn_reader reader = {u, i, r[i].how};
             add_reader(t, find_block(t, &r[i]), reader);
-            if ((r[i].how & VN_MEAN) != 0)
+            if ((r[i].how & VN_MEAN) != 0) {
+                t->with[u] = t->mean[u];
                 t->mean[u] = (r[i].how & VN_PAIRED) != 0 ? VN_SETS : r[i].cols;
+            }
         }
     }
 }
@@ -138,7 +140,7 @@ VN_FN(tiles_layout)(vn_tiles *t, vn_arena *arena, const vn_objective *objective,
     plan_made(t);
     take_sets(t, arena, count);
     take_stats(t, arena, count);
-    t->own_cells = VN_FN(own_floats)(t) / 10;
+    t->own_cells = VN_FN(own_floats)(t) / 15;
     t->share[0] = vn_arena_floats(arena, in->B);
     t->share[1] = vn_arena_floats(arena, in->B);
     t->loss = vn_arena_take(arena, VN_MAX_GROUPS * (size_t)objective->terms * sizeof(double));

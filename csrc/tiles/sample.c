@@ -35,7 +35,7 @@ cells_in(const vn_tiles *t)
 int64_t
 VN_FN(own_floats)(const vn_tiles *t)
 {
-    return cells_in(t) * 10;
+    return cells_in(t) * 15;
 }
 
 static void
@@ -48,6 +48,7 @@ lay_out(const vn_tiles *t, const vn_cells *x, own_cells *o)
     o->slot = (int32_t *)(o->left + n);
     o->kind = (uint8_t *)(o->slot + n);
     o->seen_c = o->left + 3 * n;
+    n *= 2; /* a term may read a block as it is, and for its rows alone */
     o->seen_dc = o->seen_c + n;
     o->z = o->seen_dc + n;
     o->seen_slot = (int32_t *)(o->z + n);
@@ -121,13 +122,14 @@ gather(const vn_tiles *t, int u, own_cells *o, vn_sample *s)
         for (int k = 0; t->block[b].kind == VN_OWN && k < t->block[b].readers; k++) {
             const vn_reader *r = &t->block[b].reader[k];
             const own_block *own = &o->block[b];
-            int64_t from = n, held = 0;
+            int64_t from = n, held = 0, given = t->in.given[t->block[b].cols], missing = given;
             if (r->use != u)
                 continue;
             for (int64_t at = own->first; at < own->first + own->n; at++) {
                 int kind = o->kind[at] == VN_TWIN   ? VN_FN(seen_twin)(use, &t->block[b])
                            : o->kind[at] == VN_VOID ? VN_FN(seen_void)(use)
                                                     : o->kind[at];
+                missing -= o->kind[at] != VN_VOID && o->slot[at] < given;
                 held += (o->kind[at] != VN_VOID || use->open) && (t->block[b].cols != VN_SCORE || o->slot[at] > 0);
                 if (kind == VN_MASKED)
                     continue;
@@ -140,14 +142,14 @@ gather(const vn_tiles *t, int u, own_cells *o, vn_sample *s)
             s->dc[r->reading] = o->seen_dc + from;
             s->slot[r->reading] = o->seen_slot + from;
             s->n[r->reading] = n - from;
-            s->missing[r->reading] = t->live[t->block[b].cols].per - held - (t->block[b].cols == VN_SCORE);
+            s->missing[r->reading] = use->open ? 0 : missing;
             counts &= (r->how & VN_MEAN) == 0 || held > 0;
         }
     s->z = o->z;
     return counts && n > 0;
 }
 
-/* what a term said of its cells, to the cells; returns sum of c dc */
+/* what a term said of its cells, to the cells; sums of dc, of c dc, and of c dc where the scale is the learned one */
 static void
 spread(const vn_tiles *t, int u, const own_cells *o, const vn_sample *s, float weight, double *sums)
 {
@@ -162,7 +164,7 @@ spread(const vn_tiles *t, int u, const own_cells *o, const vn_sample *s, float w
                 float g = weight * o->seen_dc[j];
                 to[o->seen_at[j]] += g;
                 sums[0] += (double)g;
-                sums[1] += (double)g * (double)o->seen_c[j];
+                sums[(r->how & VN_LEARNED) != 0 ? 2 : 1] += (double)g * (double)o->seen_c[j];
             }
         }
 }
@@ -173,7 +175,7 @@ ask_terms(const vn_tiles *t, own_cells *o, int64_t l, int64_t p)
 {
     for (int u = 0; u < t->objective->terms; u++) {
         const vn_term *term = VN_FN(terms)[t->objective->use[u].term];
-        double sums[2] = {0.0, 0.0};
+        double sums[3] = {0.0, 0.0, 0.0};
         vn_sample s;
         if (term->own == NULL || !gather(t, u, o, &s))
             continue;
@@ -184,7 +186,7 @@ ask_terms(const vn_tiles *t, own_cells *o, int64_t l, int64_t p)
         spread(t, u, o, &s, args.weight, sums);
         int scaling = VN_FN(scaling_of)(&t->objective->use[u]);
         t->dbias[l] += scaling == 0 ? sums[0] / (double)t->in.scale : 0.0;
-        t->dlog[l] += scaling < 2 ? sums[1] : 0.0;
+        t->dlog[l] += sums[2] + (scaling < 2 ? sums[1] : 0.0);
     }
 }
 

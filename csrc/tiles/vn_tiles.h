@@ -72,7 +72,7 @@ typedef struct vn_reader {
 typedef struct vn_block {
     int rows, cols, kind, readers; /* kind: VN_BLOCK, VN_DIAG or VN_OWN */
     int how;                       /* what any reader asks for */
-    vn_reader reader[VN_MAX_TERMS];
+    vn_reader reader[2 * VN_MAX_TERMS]; /* a term may read a block as it is, and for its rows alone */
 } vn_block;
 typedef struct vn_label {
     int64_t key, group;
@@ -86,6 +86,8 @@ typedef struct vn_tiles {
     int blocks, twins, open; /* twins: labels are there and some term looks at them; open: some term is */
     vn_block block[VN_MAX_BLOCKS];
     int mean[VN_MAX_TERMS];  /* the set whose samples a term's mean is over; VN_SETS: paired slots */
+    int with[VN_MAX_TERMS];  /* another set of which a sample must have a slot to be in the mean; 0: none */
+    int64_t both[VN_MAX_TERMS]; /* samples that have one of each */
     int64_t groups;         /* L */
     int32_t *live_row[VN_SETS];
     vn_live live[VN_SETS];

@@ -1,8 +1,8 @@
 """Objectives: weighted sums of named terms, computed by the tile engine of the C core.
 
 >>> import vlmneg as vn
->>> vn.losses.names()
-['infonce', 'intra', 'itc', 'negclip', 'own']
+>>> {'itc', 'negclip', 'own'} <= set(vn.losses.names())
+True
 >>> vn.losses.negclip() + 0.2 * vn.losses.infonce()
 itc() + 0.2 * itc(negatives='none')
 
