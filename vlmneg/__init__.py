@@ -24,3 +24,4 @@ from vlmneg.runs import latest_checkpoint as latest_checkpoint
 from vlmneg.training import Record as Record
 from vlmneg.training import train as train
 from vlmneg import wise as wise
+from vlmneg.comparison import compare as compare

@@ -35,6 +35,18 @@ EXAMPLES = {
 
 A key is dotted as in TOML (model.image_size=64), a value is TOML or a plain string. The run's folder gets run.json (all
 settings), config.json, metrics.jsonl (one record a step) and checkpoints/.""",
+    "compare": """examples:
+  vlmneg compare negclip --seeds 3               on drawn scenes, beside plain fine-tuning
+  vlmneg compare ahnpl ahnpl:released my.toml    as the paper and as the authors' code has it, and a file of yours
+  vlmneg compare negclip model=clip-vit-base-patch32 data.captions=captions.json data.images=images
+  vlmneg compare negclip model=clip-vit-base-patch32 data.captions=captions.json data.images=train2017 \\
+    --benchmark sugarcrepe --annotations sugarcrepe --images val2017
+
+All runs have one start, the same pictures, steps, batches, learning rates and seeds; a recipe brings its objective,
+negatives, optimiser and what it trains. Plain fine-tuning is always among them. key=value sets what all have in common:
+tables data, model and train, and held_out, a number of pictures or other data (held_out.captions=...). The folder gets
+report.html, table.txt, table.csv, table.md, summary.json, pictures, and runs/RECIPE/seed-N. After an interruption the
+same command goes on; one with further recipes or seeds adds them.""",
     "eval": """examples:
   vlmneg eval runs/a sugarcrepe --annotations sugarcrepe --images val2017 --out runs/a/sugarcrepe
   vlmneg eval clip-vit-base-patch32 retrieval --captions captions.json --images images
@@ -94,6 +106,19 @@ def parser() -> Parser:
     train.add_argument("settings", nargs="*", metavar="key=value", help="settings that go before the file's")
     train.add_argument("--recipe", metavar="NAME", help="the same as CONFIG")
     train.add_argument("--resume", action="store_true", help="go on with the run in the output folder")
+    compare = command("compare", "Train recipes from one start on the same data; show what each gains, and costs.")
+    compare.add_argument("recipes", nargs="+", metavar="RECIPE", help=f"{', '.join(recipes())}, one of these with "
+                         ":released, or a TOML file; and key=value for all")
+    compare.add_argument("--seeds", type=_positive, default=3, metavar="N", help="runs of each (default: 3)")
+    compare.add_argument("--out", default="vlmneg-compare", metavar="DIR", help="default: %(default)s")
+    compare.add_argument("--steps", type=_positive, metavar="N", help="of each run; default: 600 on scenes, else 200")
+    compare.add_argument("--batch", type=_positive, metavar="N", help="pictures a step; default: 32")
+    compare.add_argument("--lr", type=float, metavar="X", help="highest; default: 1e-3 on scenes, else 1e-5")
+    compare.add_argument("--start", metavar="MODEL", help="checkpoint that all start from, as model=MODEL")
+    compare.add_argument("--benchmark", choices=("edits", "sugarcrepe"), default="edits",
+                         help="edited captions of held-out pictures (default), or SugarCrepe")
+    compare.add_argument("--annotations", metavar="DIR", help="SugarCrepe's files")
+    compare.add_argument("--images", metavar="DIR", help="SugarCrepe's pictures")
     evaluate = command("eval", "Measure a CLIP.")
     evaluate.add_argument("model", metavar="MODEL", help="folder of a checkpoint or run")
     evaluate.add_argument("benchmark", choices=names(), help="what to measure")
@@ -134,14 +159,16 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The parsed arguments; key=value may stand on both sides of an option."""
     top = parser()
     given, rest = top.parse_known_args(arguments)
+    words = {"train": "settings", "compare": "recipes"}.get(given.command)
+    if words:
+        setattr(given, words, getattr(given, words) + [word for word in rest if not word.startswith("-")])
+        rest = [word for word in rest if word.startswith("-")]
     if given.command == "train":
-        given.settings += [word for word in rest if not word.startswith("-")]
         if given.recipe is not None:
             given.settings[:0] = [given.config] if given.config is not None else []
             given.config = given.recipe
         elif given.config is None:
             top.error("train needs CONFIG or --recipe NAME")
-        rest = [word for word in rest if word.startswith("-")]
     if rest:
         top.error(f"{given.command} takes no {rest[0]}")
     return given
@@ -165,7 +192,7 @@ def run_train(given: argparse.Namespace) -> None:
     """Training as a run's settings say."""
     from . import experiment, runs, settings
 
-    wanted = settings.run_settings(settings.override(settings.read_table(given.config), given.settings))
+    wanted = settings.run_settings(settings.settled(given.config, given.settings))
     last = None
     for last in experiment.train_from(wanted, resume=given.resume, progress=not given.json):
         if given.json:
@@ -178,6 +205,18 @@ def run_train(given: argparse.Namespace) -> None:
         accuracy = "" if last.accuracy is None else f", accuracy on negatives {last.accuracy:.3f}"
         print(f"step {last.step}: loss {last.loss:.4f}{accuracy}")
     print(f"results are in {wanted.out}; the checkpoint is {runs.latest_checkpoint(wanted.out)}")
+
+
+def run_compare(given: argparse.Namespace) -> None:
+    """Recipes side by side."""
+    from . import comparison, settings
+
+    common = settings.override({}, [word for word in given.recipes if "=" in word])
+    named = [word for word in given.recipes if "=" not in word]
+    result = comparison.compare(named, seeds=given.seeds, out=given.out, steps=given.steps, batch=given.batch,
+                                lr=given.lr, start=given.start, settings=common, benchmark=given.benchmark,
+                                annotations=given.annotations, images=given.images, progress=not given.json)
+    _say(given, result, f"{comparison.table(result)}\n\nopen {os.path.join(given.out, 'report.html')} to see more")
 
 
 def run_eval(given: argparse.Namespace) -> None:
@@ -241,7 +280,7 @@ def run_info(given: argparse.Namespace) -> None:
     _say(given, facts, "\n".join(lines))
 
 
-COMMANDS = {"demo": run_demo, "train": run_train, "eval": run_eval, "negatives": run_negatives,
+COMMANDS = {"demo": run_demo, "train": run_train, "compare": run_compare, "eval": run_eval, "negatives": run_negatives,
             "gnm": run_gnm, "wise": run_wise, "convert": run_convert, "info": run_info}
 
 
@@ -279,7 +318,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return 0
     except KeyboardInterrupt:
-        more = {"train": "; --resume goes on", "negatives": AGAIN, "gnm": AGAIN}
+        more = {"train": "; --resume goes on", "compare": AGAIN, "negatives": AGAIN, "gnm": AGAIN}
         return _fail("stopped" + more.get(given.command if given else "", ""), 130)
     except BrokenPipeError:                 # the reader of our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -123,6 +123,22 @@ def make_models(captions: list[str], seed: int) -> dict[str, Clip]:
     Returns
     -------
     dict of str to Clip
+    """
+    return {name: make_model(captions, seed) for name in LABELS}
+
+
+def make_model(captions: list[str], seed: int) -> Clip:
+    """A new CLIP, small enough to learn what drawn scenes hold in a minute.
+
+    Parameters
+    ----------
+    captions : list of str
+        To learn the vocabulary from.
+    seed : int
+
+    Returns
+    -------
+    Clip
 
     Notes
     -----
@@ -134,7 +150,7 @@ def make_models(captions: list[str], seed: int) -> dict[str, Clip]:
         embed=64, image_size=64, patch=32, image_width=128, image_heads=4, image_layers=3, image_mlp=256, context=40,
         vocab=tokenizer.vocab_size, text_width=64, text_heads=4, text_layers=2, text_mlp=128,
         mean=(0.14, 0.14, 0.14), std=(1.0, 1.0, 1.0), start=tokenizer.start, end=tokenizer.end)
-    return {name: Clip(config, seed=seed, tokenizer=tokenizer) for name in LABELS}
+    return Clip(config, seed=seed, tokenizer=tokenizer)
 
 
 def accuracies(model: Any, data: Any) -> dict[str, float]:

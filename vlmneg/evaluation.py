@@ -34,11 +34,11 @@ def evaluate(model: Any, benchmark: str, *, annotations: Any = None, images: Any
     model : Clip
         Or any object with ``preprocess(pictures)``, ``encode_image(x, normalize=True)``,
         ``encode_text(captions, normalize=True)`` and ``tokenizer.pack(captions, context)``.
-    benchmark : {"sugarcrepe", "retrieval"}
+    benchmark : {"edits", "retrieval", "sugarcrepe"}
     annotations, images : path, optional
         The benchmark's files and the folder of its pictures. Nothing is downloaded.
     data : data set, optional
-        For retrieval, in place of both.
+        For edits and retrieval, in place of both.
     batch : int
         Pictures, and captions, that the model encodes at a time.
     missing : {"skip", "error"}
@@ -120,7 +120,7 @@ def evaluate(model: Any, benchmark: str, *, annotations: Any = None, images: Any
         facts = _choice_facts(items, rows, text, dict(zip(texts, captions.tokens.tolist(), strict=True)), read)
     figures = scoring.summarise(table, ties=ties, types=read.types, averages=read.rule == "choice",
                                 bootstrap=bootstrap, seed=seed)
-    if "micro" in figures and figures["micro"].lenient < 0.8 * facts["chance"]:
+    if data is None and "micro" in figures and figures["micro"].lenient < 0.8 * facts["chance"]:
         log.warning("%s: far fewer right than by chance: are true and false captions swapped?", read.name)
     shown = dict(zip(names, (pictures.digest[n] for n in place), strict=True))
     result = Result(read.name, figures, rows, {

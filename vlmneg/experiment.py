@@ -30,13 +30,18 @@ MODEL_KEYS = ("checkpoint", "activation", "preset", "tokenizer")
 STARTS = {"logit_scale": (1.0, 100.0), "logit_bias": (-100.0, 100.0)}   # the factor, not its logarithm; the bias
 
 
-def train_from(settings: RunSettings, *, resume: bool = False, progress: bool = False) -> Generator[Record, None, None]:
+def train_from(settings: RunSettings, *, data: Any = None, model: Clip | None = None, resume: bool = False,
+               progress: bool = False) -> Generator[Record, None, None]:
     """Train as settings say, yielding one record a step; run.json in `settings.out` repeats them.
 
     Parameters
     ----------
     settings : RunSettings
         As from `vlmneg.settings.run_settings`.
+    data : Dataset, optional
+        Instead of what `settings.data` describes.
+    model : Clip, optional
+        Trained in place, instead of what `settings.model` describes.
     resume : bool
         Go on with the run in `settings.out`, if there is one.
     progress : bool
@@ -51,15 +56,15 @@ def train_from(settings: RunSettings, *, resume: bool = False, progress: bool = 
     SettingsError
         A name that doesn't exist, with the nearest.
     """
-    data = make_data(settings.data)
+    data = make_data(settings.data) if data is None else data
     left_out = ", ".join(f"{count} {reason}" for reason, count in data.skipped.items() if count)
     if left_out:
         log.warning("%d samples; left out: %s", len(data), left_out)
-    objective = make_objective(settings.objective)
+    objective = make_objective(settings.objective, settings.compat)
     negatives = for_training(settings.negatives)
     if negatives.text is not None and settings.tagger != "lexicon":
         negatives = negatives.annotated(make_annotations(settings, data, progress))
-    model = make_model(settings.model, data, settings.train.seed)
+    model = make_model(settings.model, data, settings.train.seed) if model is None else model
     records = train(model, data, objective, negatives, positives=make_positives(settings.positives),
                     compose=settings.compose, **asdict(settings.train), out=settings.out, resume=resume,
                     progress=progress)
@@ -77,8 +82,12 @@ def make_data(table: Mapping[str, Any]) -> Any:
         raise SettingsError(f"data: {error}") from None
 
 
-def make_objective(wanted: str | Mapping[str, Any] | list) -> Any:
+def make_objective(wanted: str | Mapping[str, Any] | list, compat: str | None = None) -> Any:
     """The objective of a name, a table {name, weight, ...} or a list of such, which are added up."""
+    if compat is not None:
+        if isinstance(wanted, list):
+            raise SettingsError(f"compat={compat!r} needs one named objective, got a list of terms")
+        wanted = {**({"name": wanted} if isinstance(wanted, str) else wanted), "compat": compat}
     if isinstance(wanted, list):
         if not wanted:
             raise SettingsError('objective must name at least one term, as objective = "negclip"')

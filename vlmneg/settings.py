@@ -75,7 +75,10 @@ class TrainSettings:
 
 @dataclasses.dataclass(frozen=True)
 class RunSettings:
-    """What `vlmneg train` reads: where results go, the model, the data, what batches hold, what is trained, how."""
+    """What `vlmneg train` reads: where results go, the model, the data, what batches hold, what is trained, how.
+
+    `compat="released"` asks the objective for what its authors' code did where that differs from the paper.
+    """
 
     out: str = "runs/train"
     model: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"preset": "tiny"})
@@ -85,6 +88,7 @@ class RunSettings:
     positives: list = dataclasses.field(default_factory=list)
     compose: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"kind": "plain"})
     tagger: str = "lexicon"
+    compat: str | None = None
     train: TrainSettings = dataclasses.field(default_factory=TrainSettings)
 
 
@@ -207,6 +211,47 @@ def override(table: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any
     return table
 
 
+def settled(source: str | Path, assignments: Iterable[str] = ()) -> dict[str, Any]:
+    """The table of a file or recipe with key=value set, and with its section [scenes] where the data are drawn scenes.
+
+    Examples
+    --------
+    >>> settled("scenes", ["data.n=64"])["data"]
+    {'kind': 'scenes', 'n': 64}
+    """
+    table, assignments = read_table(source), list(assignments)
+    scenes = table.pop("scenes", {})
+    changed = override(table, assignments)
+    return override(merged(table, scenes), assignments) if scenes and on_scenes(changed) else changed
+
+
+def on_scenes(table: Mapping[str, Any]) -> bool:
+    """Whether the data of a settings table are drawn scenes.
+
+    Examples
+    --------
+    >>> on_scenes({"data": {"kind": "coco"}}), on_scenes({})
+    (False, True)
+    """
+    data = table.get("data", "scenes")
+    return (data if isinstance(data, str) else data.get("kind", "scenes" if "n" in data else "")) == "scenes"
+
+
+def merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of table in which changes go first, tables entry by entry.
+
+    Examples
+    --------
+    >>> merged({"train": {"lr": 1e-5, "batch": 8}}, {"train": {"lr": 1e-3}, "objective": "negclip"})
+    {'train': {'lr': 0.001, 'batch': 8}, 'objective': 'negclip'}
+    """
+    made = copy.deepcopy(dict(table))
+    for key, value in changes.items():
+        both = isinstance(value, Mapping) and isinstance(made.get(key), Mapping)
+        made[key] = merged(made[key], value) if both else copy.deepcopy(value)
+    return made
+
+
 def _literal(text: str) -> Any:
     try:
         value = tomllib.loads(f"value = {text}")
@@ -231,6 +276,7 @@ def run_settings(table: Mapping[str, Any]) -> RunSettings:
     Traceback (most recent call last):
     vlmneg.settings.SettingsError: unknown key train.bacth: did you mean train.batch?
     """
+    table = {key: value for key, value in table.items() if key != "scenes"}     # `settled` has read it
     fields = [f.name for f in dataclasses.fields(RunSettings)]
     train_names = [f.name for f in dataclasses.fields(TrainSettings)]
     check_keys(table, fields, "", [f"train.{n}" for n in train_names])
@@ -240,10 +286,12 @@ def run_settings(table: Mapping[str, Any]) -> RunSettings:
             values[name] = {"preset" if name == "model" else "kind": values[name]}
     parts = (str, dict, list)
     kinds: dict[str, Any] = {"out": str, "model": dict, "data": dict, "objective": parts, "negatives": parts,
-                             "positives": (dict, list), "compose": dict, "tagger": str, "train": dict}
+                             "positives": (dict, list), "compose": dict, "tagger": str, "compat": str, "train": dict}
     for name, value in values.items():
-        if not isinstance(value, kinds[name]):
+        if not isinstance(value, kinds[name]) and (name, value) != ("compat", None):
             raise SettingsError(f"{name} must be {_wanted(kinds[name])}, got {value!r}")
+    if values.get("compat") not in (None, "released"):
+        raise SettingsError(f'compat must be "released" or left out, got {values["compat"]!r}')
     for name in ("negatives", "positives"):
         if name in values and not isinstance(values[name], list):
             values[name] = [values[name]]

@@ -1,4 +1,4 @@
-"""Pictures of results, drawn with Pillow alone: captions with their negatives, bars and curves.
+"""Pictures of results, drawn with Pillow alone: captions with their negatives, bars, curves and radars.
 
 Each function returns a PIL image and writes nothing.
 """
@@ -193,7 +193,8 @@ def bars(values: Mapping[str, Mapping[str, float]], *, chance: float | None = No
 
 def curves(series: Mapping[str, Sequence[tuple[float, float]]], *, title: str = "", x_name: str = "step",
            low: float | None = None, high: float | None = None, chance: float | None = None, percent: bool = False,
-           width: int = 548, height: int = 320) -> Image.Image:
+           bands: Mapping[str, Sequence[tuple[float, float, float]]] | None = None, width: int = 548,
+           height: int = 320) -> Image.Image:
     """Lines over a common axis.
 
     Parameters
@@ -207,6 +208,8 @@ def curves(series: Mapping[str, Sequence[tuple[float, float]]], *, title: str = 
         A dashed line.
     percent : bool
         Whether y is a fraction to be written in percent.
+    bands : mapping of str to sequence of (x, low, high), optional
+        By model: a pale area behind its line.
     width, height : int
         In pixels.
 
@@ -237,8 +240,110 @@ def curves(series: Mapping[str, Sequence[tuple[float, float]]], *, title: str = 
     draw.text(((left + right) / 2, bottom + 30), x_name, SOFT, _font(14), anchor="mm")
     if chance is not None:
         _dashes(draw, place(0, chance), place(end, chance))
+    for n, name in enumerate(lines):
+        area = [(x, a, b) for x, a, b in (bands or {}).get(name, ()) if np.isfinite(a + b)]
+        _fill(canvas, [place(x, b) for x, _, b in area] + [place(x, a) for x, a, _ in reversed(area)],
+              SERIES[n % len(SERIES)], 0.22)
     for n, points in enumerate(lines.values()):
         _stroke(canvas, [place(*p) for p in points], SERIES[n % len(SERIES)], 2.4)
+    return canvas
+
+
+def radar(values: Mapping[str, Mapping[str, float]], *, low: float = 0.0, high: float = 1.0, title: str = "",
+          width: int = 262, height: int = 250) -> Image.Image:
+    """Shares as polygons over spokes, a spoke a name and a polygon a model.
+
+    Parameters
+    ----------
+    values : mapping of str to mapping of str to float
+        By model, then by name: fractions; all models have the same names, at least three.
+    low, high : float
+        At the middle and at the rim; what lies outside is drawn there.
+    title : str
+    width, height : int
+        In pixels.
+
+    Returns
+    -------
+    PIL image
+    """
+    canvas = Image.new("RGB", (width, height), PAPER)
+    draw = ImageDraw.Draw(canvas)
+    names = list(next(iter(values.values())))
+    middle, radius = (width / 2, 26 + (height - 26) / 2), min(width / 2 - 46, (height - 26) / 2 - 28)
+
+    def place(spoke: int, share: float) -> tuple[float, float]:
+        angle, far = 2 * np.pi * spoke / len(names), (min(max(share, low), high) - low) / (high - low)
+        return (middle[0] + float(np.sin(angle)) * radius * far, middle[1] - float(np.cos(angle)) * radius * far)
+
+    draw.text((0, 12), title, INK, _font(16), anchor="lm")
+    for ring in _ticks(low, high)[-5:]:
+        draw.polygon([place(n, ring) for n in range(len(names))], outline=LINE)
+    for n, name in enumerate(names):
+        x, y = place(n, high)
+        draw.line([middle, (x, y)], LINE)
+        side = (x - middle[0]) / radius
+        draw.multiline_text((x + 5 * side, y + 13 * (y - middle[1]) / radius), spoken(name).replace(" ", "\n"), SOFT,
+                            _font(12), anchor="lm" if side > 0.3 else "rm" if side < -0.3 else "mm", spacing=1,
+                            align="center")
+    for n, shares in enumerate(values.values()):
+        corners = [place(i, shares[name]) for i, name in enumerate(names)]
+        _fill(canvas, corners, SERIES[n % len(SERIES)], 0.12)
+        _stroke(canvas, [*corners, corners[0]], SERIES[n % len(SERIES)], 2.2)
+    return canvas
+
+
+def intervals(values: Mapping[str, tuple[float, float, float]], *, low: float = 0.0, high: float = 1.0, title: str = "",
+              grey: Sequence[str] = (), line: float | None = None, chance: float | None = None,
+              width: int = 548) -> Image.Image:
+    """Shares as horizontal bars with their intervals, a row a name.
+
+    Parameters
+    ----------
+    values : mapping of str to (value, low, high)
+        Fractions; an interval that isn't finite is left out.
+    low, high : float
+        Ends of the axis; what lies outside is cut.
+    title : str
+    grey : sequence of str
+        Names whose bars are grey.
+    line : float, optional
+        A value to compare with; a thin line.
+    chance : float, optional
+        What guessing reaches; a dashed line.
+    width : int
+        In pixels.
+
+    Returns
+    -------
+    PIL image
+    """
+    thick, head, left, right = 22, 36, 150, width - 50
+    canvas = Image.new("RGB", (width, head + thick * len(values) + 26), PAPER)
+    draw = ImageDraw.Draw(canvas)
+    draw.text((0, 12), title, INK, _font(17), anchor="lm")
+    foot = head + thick * len(values)
+
+    def x(share: float) -> float:
+        return left + (right - left) * (min(max(share, low), high) - low) / (high - low)
+
+    for share in _ticks(low, high):
+        draw.line([(x(share), head - 4), (x(share), foot)], LINE)
+        draw.text((x(share), foot + 13), f"{100 * share:.0f}%", SOFT, _font(13), anchor="mm")
+    for n, (name, (value, least, most)) in enumerate(values.items()):
+        top = head + n * thick
+        middle = top + thick / 2
+        draw.text((left - 10, middle), spoken(name), INK, _font(14), anchor="rm")
+        draw.rectangle((left, top + 3, max(left + 1, x(value)), top + thick - 4), SERIES[0 if name in grey else 1])
+        end = x(value)
+        if np.isfinite(least + most):
+            _stroke(canvas, [(x(least), middle - 0.5), (x(most), middle - 0.5)], INK, 1.6)
+            end = max(end, x(most))
+        draw.text((end + 6, middle), f"{100 * value:.1f}", INK, _font(13), anchor="lm")
+    if line is not None:
+        draw.line([(x(line), head - 4), (x(line), foot)], INK)
+    if chance is not None and low <= chance <= high:
+        _dashes(draw, (x(chance), head - 4), (x(chance), foot))
     return canvas
 
 
@@ -388,6 +493,15 @@ def _dashes(draw: ImageDraw.ImageDraw, start: tuple[float, float], end: tuple[fl
     for d in range(0, int(length), 9):
         a, b = d / length, min(d + 5, length) / length
         draw.line([(x0 + (x1 - x0) * a, y0 + (y1 - y0) * a), (x0 + (x1 - x0) * b, y0 + (y1 - y0) * b)], WRONG, 1)
+
+
+def _fill(canvas: Image.Image, points: Sequence[tuple[float, float]], colour: str, strength: float) -> None:
+    """An area in a paler colour, through which what lies below is seen."""
+    if len(points) < 3:
+        return
+    mask = Image.new("L", canvas.size)
+    ImageDraw.Draw(mask).polygon(list(points), round(255 * strength))
+    canvas.paste(colour, (0, 0), mask)
 
 
 def _stroke(canvas: Image.Image, points: Sequence[tuple[float, float]], colour: str, width: float) -> None:

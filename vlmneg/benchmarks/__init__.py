@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _READERS = {
+    "edits": "caption choice: a picture's own caption against that caption after an edit, by kind of edit",
     "sugarcrepe": "caption choice: one true caption against one hard negative, seven sub-tasks",
     "retrieval": "R@1, R@5 and R@10 from picture to caption and back, on any captioned data",
 }
@@ -81,7 +82,7 @@ def names() -> list[str]:
     --------
     >>> from vlmneg import benchmarks
     >>> benchmarks.names()
-    ['retrieval', 'sugarcrepe']
+    ['edits', 'retrieval', 'sugarcrepe']
     """
     return sorted(_READERS)
 
@@ -96,7 +97,7 @@ def read(name: str, *, annotations: Any = None, images: Any = None, data: Any = 
     annotations, images : path, optional
         Folder or file of the annotations; folder of the pictures.
     data : data set, optional
-        For ``"retrieval"``, in place of both.
+        For ``"edits"`` and ``"retrieval"``, in place of both.
 
     Returns
     -------
@@ -115,7 +116,7 @@ def read(name: str, *, annotations: Any = None, images: Any = None, data: Any = 
     >>> benchmarks.read("sugarcreep")
     Traceback (most recent call last):
         ...
-    ValueError: unknown benchmark 'sugarcreep'; did you mean 'sugarcrepe'? Known: retrieval, sugarcrepe
+    ValueError: unknown benchmark 'sugarcreep'; did you mean 'sugarcrepe'? Known: edits, retrieval, sugarcrepe
     """
     if name not in _READERS:
         near = difflib.get_close_matches(str(name), _READERS, 1)
