@@ -5,7 +5,7 @@ import json
 import pytest
 
 import vlmneg as vn
-from vlmneg import settings
+from vlmneg import experiment, settings
 from vlmneg.settings import SettingsError
 
 FILE = """
@@ -62,7 +62,8 @@ def test_json_round_trip(tmp_path):
     ("lr=1", "unknown key lr: did you mean train.lr?"),
     ("wieght_decay=1", "unknown key wieght_decay: did you mean train.weight_decay?"),
     ("trian.lr=1", "unknown key trian: did you mean train?"),
-    ("zzz=1", "unknown key zzz: known are compose, data, model, negatives, objective, out, positives, tagger, train"),
+    ("zzz=1", "unknown key zzz: known are compat, compose, data, model, negatives, objective, out, positives, tagger, "
+              "train"),
     ("train.batch=0", "train.batch must be at least 1, got 0"),
     ("train.batch=2.5", "train.batch must be an integer, got 2.5"),
     ("train.batch=true", "train.batch must be an integer, got True"),
@@ -141,3 +142,14 @@ def test_negatives_by_recipe(tmp_path):
 def test_recipe_errors(source, sentence):
     with pytest.raises(SettingsError, match=sentence):
         vn.negatives.recipe(source)
+
+
+def test_compat_reaches_the_objective():
+    assert settings.run_settings({"compat": "released"}).compat == "released"
+    assert settings.run_settings({}).compat is None
+    with pytest.raises(SettingsError, match='compat must be "released" or left out, got \'paper\''):
+        settings.run_settings({"compat": "paper"})
+    with pytest.raises(SettingsError, match="needs one named objective"):
+        experiment.make_objective(["infonce", "negclip"], "released")
+    with pytest.raises(SettingsError, match="compat"):
+        experiment.make_objective("infonce", "released")             # it has no other behaviour

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from .. import _core
 from ..data.coco import coco
 from ..data.sample import Dataset, Sample
 from ..data.wrap import wrap
@@ -47,7 +48,7 @@ def read(annotations: Any, images: Any, data: Any) -> Benchmark:
              for sample in data for kind, caption in sample.negatives]
     if not items:
         raise ValueError("none of the captions can be edited")
-    kinds = list(dict.fromkeys([*MADE, *(item.subset for item in items)]))
+    kinds = list(dict.fromkeys([*MADE, *_core.scene_edits(), *(item.subset for item in items)]))
     items.sort(key=lambda item: kinds.index(item.subset))
     lines = ([f"edits/{i.subset}", i.key, i.name, *i.captions] for i in items)
     return Benchmark("edits", "choice", items, skipped=dict(data.skipped), version=version(lines))
@@ -68,7 +69,7 @@ def edited(data: Any) -> Dataset:
     --------
     >>> sample = edited([("dogs.jpg", "a black dog and two white cats")])[0]
     >>> dict(sample.negatives)["replace_number"]
-    'a black dog and four white cats'
+    'a black dog and five white cats'
     """
     data = wrap(data)
     samples = list(data)

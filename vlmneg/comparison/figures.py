@@ -71,11 +71,14 @@ def figures(start: Answers, runs: Mapping[str, Mapping[int, Answers]], baseline:
         "seeds" and "pictures": [low, high] or None}.
     """
     questions = _Questions(start)
+    for own in runs.values():
+        for answers in own.values():
+            questions.check(answers)
     plain = runs.get(baseline, {})
     groups = {"start": {s: start for s in plain} or {0: start}, **{name: dict(own) for name, own in runs.items()}}
     credits: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
     for name, own in groups.items():
-        credits[name, "figures"] = [questions.check(own[s]).right for s in sorted(own)][:1 if name == "start" else None]
+        credits[name, "figures"] = [own[s].right for s in sorted(own)][:1 if name == "start" else None]
         common = sorted(set(own) & set(plain)) if name != baseline else []
         credits[name, "difference"] = [own[s].right - plain[s].right for s in common]
     found = {key: rows for key, rows in credits.items() if rows}
@@ -163,11 +166,10 @@ class _Questions:
         self.picture = np.array([pictures[p] for p in answers.picture])
         self.count = self.sums(np.ones(len(self.subset)))
 
-    def check(self, answers: Answers) -> Answers:
-        """Answers to the same questions; anything else is refused."""
+    def check(self, answers: Answers) -> None:
+        """Refuse answers to other questions."""
         if answers.subset != self.asked.subset or answers.picture != self.asked.picture:
             raise ValueError("two models of the comparison were measured on different questions; choose another out")
-        return answers
 
     def sums(self, right: NDArray[np.float64]) -> NDArray[np.float64]:
         """(pictures, subsets)."""

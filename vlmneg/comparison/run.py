@@ -22,7 +22,7 @@ from ..data import Dataset, scenes
 from ..demo import make_model
 from ..evaluation import evaluate
 from ..loading import order
-from ..negatives.recipe import recipe as make_negatives
+from ..negatives.recipe import for_training
 from ..progress import Progress
 from ..runs import differences, latest_checkpoint, step_of
 from ..settings import RunSettings, SettingsError, as_json, check_keys, merged, on_scenes, read_table, run_settings
@@ -193,7 +193,9 @@ class _Plan:
 
     def settings(self, label: str, seed: int) -> RunSettings:
         """Settings of one run."""
-        table = {**self.tables[label], **self.tagger, "data": self.data, "model": self.model,
+        own = self.tables[label].get("model", {})
+        begins = {k: v for k, v in own.items() if k in experiment.STARTS} if isinstance(own, Mapping) else {}
+        table = {**self.tables[label], **self.tagger, "data": self.data, "model": {**self.model, **begins},
                  "out": str(self.folder(label, seed))}
         try:
             return run_settings(merged(table, {"train": {**self.common, "seed": seed}}))
@@ -205,13 +207,14 @@ class _Plan:
         settings = self.settings(label, 0)
         try:
             objective = experiment.make_objective(settings.objective, settings.compat)
-            negatives = make_negatives(settings.negatives) if settings.negatives else None
+            negatives = for_training(settings.negatives)
+            experiment.make_positives(settings.positives)
         except (ValueError, TypeError) as error:
             raise SettingsError(f"{label}: {error}") from None
         usual = {f.name: f.default for f in dataclasses.fields(settings.train)}
         other = {k: v for k, v in dataclasses.asdict(settings.train).items()
                  if v != usual[k] and k not in (*self.common, "seed")}
-        return {"objective": repr(objective), "negatives": "none" if negatives is None else repr(negatives),
+        return {"objective": repr(objective), "negatives": repr(negatives) or "none",
                 "training": ", ".join(f"{k}={v}" for k, v in other.items()) or "AdamW, all weights"}
 
     def folder(self, label: str, seed: int) -> Path:
@@ -235,12 +238,12 @@ class _Plan:
                              "another out")
         return True
 
-    def world(self) -> tuple[Dataset, Dataset]:
+    def world(self) -> tuple[Any, Dataset]:
         """Pictures to train on and pictures to measure on, none in both; those are edited."""
         data = experiment.make_data(self.data)
         if isinstance(self.held_out, Mapping):
             table = {"kind": self.data.get("kind", "coco"), **self.held_out}
-            return Dataset(list(data), data.skipped), edited(experiment.make_data(table))
+            return data, edited(experiment.make_data(table))
         number = self.held_out
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             raise SettingsError(f"held_out must be a number of pictures or a table of data, got {number!r}")
@@ -267,7 +270,7 @@ def _apart(data: Any, number: int) -> tuple[Dataset, Dataset]:
             edited(Dataset([s for s in samples if s.group in out], {})))
 
 
-def _start(plan: _Plan, world: Dataset, bar: Progress) -> dict[str, Any]:
+def _start(plan: _Plan, world: Any, bar: Progress) -> dict[str, Any]:
     """The settings table of the model that all runs start from; a new one is made and kept in the folder."""
     folder = plan.out / "start"
     if plan.small:
@@ -291,13 +294,16 @@ def _start(plan: _Plan, world: Dataset, bar: Progress) -> dict[str, Any]:
     return {"checkpoint": str(folder / "model")}
 
 
-def _run(plan: _Plan, label: str, seed: int, model: dict[str, Any], world: Dataset, unseen: Dataset, few: Dataset,
+def _run(plan: _Plan, label: str, seed: int, model: dict[str, Any], world: Any, unseen: Dataset, few: Dataset,
          bar: Progress) -> None:
     """Train one recipe with one seed, measuring on the way, then measure what it left in its folder."""
     folder, steps = plan.folder(label, seed), plan.common["steps"]
-    settings = dataclasses.replace(plan.settings(label, seed), model=model)
+    settings = plan.settings(label, seed)
+    begins = {k: v for k, v in settings.model.items() if k in experiment.STARTS}
+    settings = dataclasses.replace(settings, model={**model, **begins})
+    folder.mkdir(parents=True, exist_ok=True)
     bar.add(min(latest_step(folder), steps))
-    clip = experiment.make_model(model, world, 0)
+    clip = experiment.make_model(settings.model, world, 0)
     try:
         records = experiment.train_from(settings, data=world, model=clip, resume=True)
         with contextlib.closing(records), _points(folder) as note:
@@ -319,7 +325,6 @@ def _points(folder: Path) -> Iterator[Any]:
     """A function that notes accuracy on the way; what was noted behind the newest checkpoint is forgotten."""
     path, done = folder / "held_out.jsonl", latest_step(folder)
     old = [line for line in write.lines(path) if line["step"] <= done]
-    folder.mkdir(parents=True, exist_ok=True)
     _write(path, "".join(json.dumps(line) + "\n" for line in old))
     with open(path, "a", encoding="utf-8") as file:
         def note(step: int, accuracy: float) -> None:

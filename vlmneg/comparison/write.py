@@ -236,8 +236,8 @@ def page(summary: Mapping[str, Any], files: Mapping[str, bytes]) -> str:
                              f"other pictures would give (bootstrap over pictures, {s['bootstrap']} draws).",
                              soft=True)]),
         ("By kind of edit", [report.picture(files["radar.png"], "radar of each recipe"),
-                             report.paragraph(f"Grey is plain fine-tuning. The middle is {100 * _middle(summary):.0f}%, "
-                                              "the rim 100%.", soft=True)]),
+                             report.paragraph(f"Grey is plain fine-tuning; {100 * _middle(summary):.0f}% in the "
+                                              "middle, 100% at the rim.", soft=True)]),
         ("How they got there", [
             report.picture(files["curves.png"], "loss and accuracy while training"),
             report.paragraph("Lines are means over seeds, areas hold all seeds. Losses of different objectives aren't "
