@@ -63,6 +63,7 @@ class Batches:
         self.tokenizer, self.context, self.positives = tokenizer, context, positives
         self.negatives = sides(negatives)
         self.plain = not self.negatives.pictures        # pictures aren't edited
+        self.warned = False
         self.unreadable: set[int] = set()
         self.kept: dict[int, np.ndarray] = {}
         self.keep = self.plain and augment is None and len(self.data) * 3 * size * size * 4 <= KEPT
@@ -100,6 +101,10 @@ class Batches:
             text, valid = self.said(taken, captions, visits, keys, paired)
             if paired is not None and neg_image_valid is not None:
                 neg_image_valid[:, : paired[1].shape[1]] &= valid[:, : paired[1].shape[1]]
+        if neg_image_valid is not None and not neg_image_valid.any() and not self.warned:
+            self.warned = True
+            log.warning("no picture of step %d could be edited: edits of objects need to know them, as by "
+                        "data.instances", step + 1)
         group = np.array([t.sample.group for t in taken], np.int64)
         return Batch(step, epoch, pixels, captions, group, text, valid, len(self.unreadable), np.array(rows, np.uint64),
                      neg_pixels, neg_image_valid, positives, self.negatives.types if text is not None else None)
@@ -146,7 +151,6 @@ class Batches:
         good, paired = np.array(valid, np.uint8), None
         if self.negatives.pairs is not None:
             k = self.negatives.pairs.k
-            good[:, :k] &= np.array([[c is not None for c in row] for row in said[0]], np.uint8)
             for i, j in reversed(np.argwhere(good[:, :k]).tolist()):        # the first one stays
                 captions[i] = said[1][i][j]
             text = [[c if ok else own for c, ok in zip(*row, strict=True)]
@@ -194,7 +198,7 @@ class Batches:
 def pastes(part: Any) -> bool:
     """Whether an edit may want a second picture: pasting ones do, and those written in Python may."""
     inner = [q for p in part.parts for q in (p, *p.parameters.get("parts", ()))]
-    return any(p.name in ("paste", "replace") or hasattr(p, "edit") for p in inner)
+    return any(p.name in ("background", "paste", "replace") or hasattr(p, "edit") for p in inner)
 
 
 def same_tokens_cleared(tokenizer: Any, context: int, captions: list[str], text: list[list[str]],

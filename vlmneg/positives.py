@@ -10,6 +10,8 @@ import numpy as np
 
 from . import _core
 from .arrays import integer
+from .negatives.embed import Embed
+from .negatives.image import ImageNegatives
 from .negatives.rules import key
 
 POSITIVE = 7            # VN_STREAM_POSITIVE of vn_philox.h
@@ -107,7 +109,7 @@ def positives(wanted: Any) -> Positives | None:
             captions, part = captions + part.captions, part.made
         if isinstance(part, int) and not isinstance(part, bool):
             captions += integer(part, "positives", 0, MOST + 1)
-        elif callable(part) and hasattr(part, "k"):
+        elif callable(part) and hasattr(part, "k") and not isinstance(part, (ImageNegatives, Embed)):
             made = part if made is None else made + part
         elif part is not None:
             raise TypeError("positives must be a number of captions, vlmneg.negatives.text.positive(), or a list of "

@@ -20,6 +20,7 @@ else:
     import tomli as tomllib
 
 RECIPES = Path(__file__).parent / "recipes"
+NAMED = {"model": "preset", "data": "kind", "compose": "kind"}     # what a string in a table's place stands for
 
 
 class SettingsError(ValueError):
@@ -203,7 +204,7 @@ def override(table: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any
         place = table
         for folder in folders:
             if isinstance(place.get(folder), str):   # model = "tiny" in the file, model.image_size=32 beside it
-                place[folder] = {"preset" if folder == "model" else "name": place[folder]}
+                place[folder] = {NAMED.get(folder, "name"): place[folder]}
             place = place.setdefault(folder, {})
             if not isinstance(place, dict):
                 raise SettingsError(f"{key.strip()} can't be set: {folder} is no table")
@@ -281,9 +282,9 @@ def run_settings(table: Mapping[str, Any]) -> RunSettings:
     train_names = [f.name for f in dataclasses.fields(TrainSettings)]
     check_keys(table, fields, "", [f"train.{n}" for n in train_names])
     values = dict(table)
-    for name in ("model", "data", "compose"):
+    for name, key in NAMED.items():
         if isinstance(values.get(name), str):
-            values[name] = {"preset" if name == "model" else "kind": values[name]}
+            values[name] = {key: values[name]}
     parts = (str, dict, list)
     kinds: dict[str, Any] = {"out": str, "model": dict, "data": dict, "objective": parts, "negatives": parts,
                              "positives": (dict, list), "compose": dict, "tagger": str, "compat": str, "train": dict}

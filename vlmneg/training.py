@@ -308,7 +308,8 @@ def _batches(model: Any, composition: Composition, negatives: Sides, positives: 
 
 def _further(batch: Batch) -> dict[str, Any]:
     """What not every batch has."""
-    found = {"neg_images": batch.neg_pixels, "neg_image_valid": batch.neg_image_valid, "positives": batch.positives}
+    found = {"neg_images": batch.neg_pixels, "neg_image_valid": batch.neg_image_valid, "positives": batch.positives,
+             "types": batch.types}
     return {name: value for name, value in found.items() if value is not None}
 
 

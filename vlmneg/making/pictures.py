@@ -67,7 +67,7 @@ def _edited(generator: Any, data: Any, samples: list, seed: int, visit: int) -> 
     others = [data[_other(data, s, seed, visit)] for s in samples] if len(data) > 1 else None
     return generator([s.image for s in samples], seed, visit=visit, ids=[s.key for s in samples],
                      objects=[s.objects or None for s in samples], captions=[list(s.captions) for s in samples],
-                     others=others and [(o.image, o.objects or None) for o in others])
+                     others=others and [(o.image, o.objects or None) for o in others], samples=samples)
 
 
 def _other(data: Any, sample: Any, seed: int, visit: int) -> int:

@@ -222,10 +222,13 @@ class Negatives:
 
 def distinct(names):
     """The names, numbered from the second of equal ones on."""
-    seen, found = {}, []
+    found = []
     for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        found.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+        number, free = 1, name
+        while free in found:
+            number += 1
+            free = f"{name}_{number}"
+        found.append(free)
     return tuple(found)
 
 

@@ -81,7 +81,7 @@ def for_training(source: Any) -> Sides:
     Parameters
     ----------
     source : str, path, mapping or list
-        As `recipe` takes them, and tables {pairs = negatives of pictures}, whose captions are used too.
+        As `recipe` takes them, and tables {pairs = negatives of pictures, k}, whose captions are used too.
 
     Returns
     -------
@@ -121,12 +121,12 @@ def _parts(source: Any) -> Iterator[Any]:
 
 
 def _pairs(table: Mapping[str, Any]) -> pairs:
-    check_keys(table, ["pairs"], "negatives.")
+    check_keys(table, ["pairs", "k"], "negatives.")
     inner = table["pairs"]
     images = recipe(inner if isinstance(inner, list) else [inner])
     try:
-        return pairs(images)
-    except TypeError as error:
+        return pairs(images, k=table.get("k"))
+    except (ValueError, TypeError) as error:
         raise SettingsError(f"negatives.pairs: {error}") from None
 
 
