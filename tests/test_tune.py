@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -165,7 +166,11 @@ def test_lora_gradients():
     low.changed()
     x = pixels(model, 4)
     model.loss(x, CAPTIONS, backward=True)
-    slope = low.gradients().astype(float)
+    slope, full = low.gradients().astype(float), model.gradients()
+    for name in low.layers:
+        a, b, dw = low._part[f"{name}.lora_A"], low._part[f"{name}.lora_B"], full[name].astype(float)
+        for ours, want in ((low._slope[f"{name}.lora_A"], 2 * b.T @ dw), (low._slope[f"{name}.lora_B"], 2 * dw @ a.T)):
+            assert np.abs(ours - want).max() <= 1e-5 * np.abs(want).max(), name
     rng = np.random.default_rng(5)
     for _ in range(4):
         way = rng.standard_normal(len(slope)).astype(np.float32)
@@ -319,6 +324,10 @@ def test_another_way_is_refused(data, tmp_path):  # noqa: F811
         run(fresh(), data, out=tmp_path / "a", steps=2, lora=3, resume=True)
     with pytest.raises(ValueError, match=r"train\.train was 'all' and is now \['logit_scale'\]"):
         run(fresh(), data, out=tmp_path / "a", steps=2, lora=2, train=["logit_scale"], resume=True)
+    shutil.move(tmp_path / "a" / "start", tmp_path / "b")
+    with pytest.raises(ValueError, match="start is missing, and this run needs the weights it began with"):
+        next(run(fresh(), data, out=tmp_path / "a", steps=2, lora=2, resume=True))
+    shutil.move(tmp_path / "b", tmp_path / "a" / "start")
     (runs.latest_checkpoint(tmp_path / "a") / "lora.safetensors").unlink()
     model = fresh(3)
     with pytest.raises(ValueError, match=r"lora.safetensors is damaged"):

@@ -50,11 +50,6 @@ class Learner:
         found = {tower(name) for name in self.target.names}
         return tuple(t for t in ("image", "text") if t in found)
 
-    @property
-    def needs_start(self) -> bool:
-        """Whether a run that goes on needs the weights it began with."""
-        return isinstance(self.target, Lora) or (self.teacher is not None and self._plan.teacher == "start")
-
     def options(self) -> dict[str, Any]:
         """What `Clip.loss` is to be told beside the batch."""
         options: dict[str, Any] = {}
@@ -164,6 +159,17 @@ def target(model: Any, plan: TrainSettings) -> Trained | Lora:
     if not plan.lora:
         return Trained(model, plan.train, plan.layer_decay)
     return Lora(model, plan.lora, plan.lora_alpha, plan.lora_on, plan.train, plan.layer_decay, plan.seed)
+
+
+def needs_start(objective: Any, plan: TrainSettings) -> bool:
+    """Whether a run that goes on needs the weights it began with.
+
+    Examples
+    --------
+    >>> needs_start(None, TrainSettings()), needs_start(None, TrainSettings(lora=4))
+    (False, True)
+    """
+    return plan.lora > 0 or (plan.teacher == "start" and taught(objective))
 
 
 def taught(objective: Any) -> bool:

@@ -147,8 +147,9 @@ def matching(names: Sequence[str], patterns: Sequence[str], setting: str) -> lis
         raise ValueError(f"{setting} must be a list of tensor names or patterns, at least one, got {patterns!r}")
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
-            near = difflib.get_close_matches(pattern, names, 3, 0.4) or list(names[:3])
-            raise ValueError(f"{setting}: no tensor is named {pattern}; near are {', '.join(near)}")
+            middle = pattern.strip("*.")
+            near = difflib.get_close_matches(pattern, names, 3, 0.5) or [n for n in names if middle in n][:3]
+            raise ValueError(f"{setting}: no tensor is named {pattern}; near are {', '.join(near or names[:3])}")
     return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
 
 

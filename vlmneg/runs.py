@@ -89,9 +89,12 @@ class Run:
         return run
 
     def rewind(self, model: Any) -> None:
-        """Give the model the run's first weights, where the run goes on and has kept them."""
+        """Give the model the run's first weights, where the run goes on."""
         start = self.folder / "start"
-        if self.step and start.is_dir():
+        if self.step and not start.is_dir():
+            raise ValueError(f"{start} is missing, and this run needs the weights it began with; start anew with "
+                             "another out")
+        if self.step:
             model.load_state_dict(load(start)[1])
 
     def restore(self, learner: Any) -> None:

@@ -19,7 +19,7 @@ from . import losses
 from .composition import Composition
 from .composition import compose as composed
 from .data.wrap import Wrapped, wrap
-from .learner import Learner, check
+from .learner import Learner, check, needs_start
 from .loading import Batch, Batches, ahead
 from .negatives.sides import Sides, sides
 from .positives import Positives
@@ -236,20 +236,20 @@ def train(model: Any, data: Sequence, objective: Any = None, negatives: Any = No
 def _steps(model: Any, composition: Composition, objective: Any, negatives: Sides, positives: Positives | None,
            plan: TrainSettings, run: Run | None, progress: bool) -> Generator[Record, None, None]:
     batches = _batches(model, composition, negatives, positives, plan)
-    if run:
+    if run and needs_start(objective, plan):
         run.rewind(model)
     batches.prepare(model, run.folder if run else None, bool(run and run.step), progress)
     learner = Learner(model, objective, plan)
     if run:
         run.restore(learner)
-        run.begin(model if learner.needs_start else None)
+        run.begin(model if needs_start(objective, plan) else None)
     options = learner.options()
     step, sound = run.step if run else 0, True
     assert plan.steps and plan.save_every
     coming = ahead(batches, step, plan.steps)
     bar = Progress(plan.steps, "training", start=step, show=None if progress else False)
     try:
-        _reserve(model, batches, negatives, positives)
+        _reserve(model, batches, negatives, positives, plan.accumulate)
         while step < plan.steps:
             began = time.perf_counter()
             batch = next(coming)
@@ -323,14 +323,14 @@ def _record(step: int, batch: Batch, result: Any, rate: float, norm: float, lear
                   examples_per_second=len(batch.captions) / seconds, margins=learner.margins())
 
 
-def _reserve(model: Any, batches: Batches, negatives: Sides, positives: Positives | None) -> None:
+def _reserve(model: Any, batches: Batches, negatives: Sides, positives: Positives | None, accumulate: int) -> None:
     """Size the workspace for the largest batch: negatives are taken to be at most 8 tokens longer than any caption."""
     captions = batches.batch * (1 + negatives.captions + (positives.k if positives else 0))
     longest = model.config.context
     if not isinstance(batches.data, Wrapped):       # other people's may decode a picture for each caption
         offsets = model.tokenizer.pack(batches.data.captions(), context=longest)[1]
         longest = min(longest, int(np.diff(offsets).max()) + 8)
-    model.reserve(batches.batch * (1 + negatives.pictures), captions, tokens=captions * longest)
+    model.reserve(batches.batch * (1 + negatives.pictures), captions, captions * longest, accumulate)
 
 
 def _check(model: Any, data: Any) -> None:
