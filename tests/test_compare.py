@@ -88,6 +88,7 @@ def test_figures_are_those_of_the_models(made):
     one = found["recipes"]["negclip"]["figures"]
     assert {e: one[e]["values"][1] for e in EDITS} == pytest.approx({e: result[e] for e in EDITS})
     assert one["mean"]["values"][1] == pytest.approx(result["macro"])
+    assert not list(folder.rglob("optimizer.safetensors"))
     captions = unseen.captions()
     alone = [s for s in unseen if captions.count(s.captions[0]) == 1]
     result = vn.evaluate(model, "retrieval", data=alone, bootstrap=0, progress=False)
@@ -317,6 +318,7 @@ def test_released_and_scenes_in_a_recipe(tmp_path):
     ((["nosuch"], {}), "no recipe of that name"),
     ((["negclip:paper"], {}), "after the colon stands released, got 'paper'"),
     ((["negclip", "negclip"], {}), "two recipes are called negclip"),
+    ((["my/clip.toml"], {}), "two recipes are called clip; rename a file"),
     ((["negclip"], {"seeds": 0}), "seeds must be an integer of at least 1, got 0"),
     ((["negclip"], {"start": "x"}), "start and model are one thing"),
     ((["negclip"], {"settings": {"objective": "infonce"}}), "unknown key objective"),

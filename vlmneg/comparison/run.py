@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import json
 import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -173,12 +172,12 @@ class _Plan:
         tables: dict[str, dict[str, Any]] = {}
         for source in [BASELINE, *recipes]:
             name, colon, compat = str(source).rpartition(":")
-            if not colon or os.sep in compat:
+            if not colon or Path(source).is_file():
                 name, compat = str(source), ""
             if compat not in ("", "released"):
                 raise SettingsError(f"{source}: after the colon stands released, got {compat!r}")
             label = Path(name).stem + (":released" if compat else "")
-            if source != BASELINE and label in tables and label != BASELINE:
+            if label in tables and source != BASELINE:
                 raise SettingsError(f"two recipes are called {label}; rename a file, or name it once")
             try:
                 table = read_table(name)
@@ -226,17 +225,24 @@ class _Plan:
         return [folder / self.benchmark["benchmark"], folder / "retrieval"]
 
     def done(self, label: str, seed: int) -> bool:
-        """Whether a run is there, trained and measured; one of other settings is refused."""
+        """Whether a run is there, trained and measured."""
         folder = self.folder(label, seed)
         if not all((place / "result.json").is_file() for place in self.measured(folder)):
             return False
+        self.check(label, seed)
+        return True
+
+    def check(self, label: str, seed: int) -> None:
+        """Refuse a run that other settings began."""
+        folder = self.folder(label, seed)
+        if not (folder / "run.json").is_file():
+            return
         old, new = (json.loads(text) | {"model": None, "out": None} for text in (
             (folder / "run.json").read_text(encoding="utf-8"), as_json(self.settings(label, seed))))
         changed = differences(old, new, {"train.workers"})
         if changed:
             raise ValueError(f"{folder} was made with other settings: {'; '.join(changed)}. Delete it, or choose "
                              "another out")
-        return True
 
     def world(self) -> tuple[Any, Dataset]:
         """Pictures to train on and pictures to measure on, none in both; those are edited."""
@@ -296,28 +302,37 @@ def _start(plan: _Plan, world: Any, bar: Progress) -> dict[str, Any]:
 
 def _run(plan: _Plan, label: str, seed: int, model: dict[str, Any], world: Any, unseen: Dataset, few: Dataset,
          bar: Progress) -> None:
-    """Train one recipe with one seed, measuring on the way, then measure what it left in its folder."""
+    """Train one recipe with one seed, unless that is done, and measure what it left in its folder."""
     folder, steps = plan.folder(label, seed), plan.common["steps"]
     settings = plan.settings(label, seed)
     begins = {k: v for k, v in settings.model.items() if k in experiment.STARTS}
     settings = dataclasses.replace(settings, model={**model, **begins})
+    plan.check(label, seed)
     folder.mkdir(parents=True, exist_ok=True)
     bar.add(min(latest_step(folder), steps))
-    clip = experiment.make_model(settings.model, world, 0)
     try:
-        records = experiment.train_from(settings, data=world, model=clip, resume=True)
-        with contextlib.closing(records), _points(folder) as note:
-            for record in records:
-                bar.add(recipe=label, seed=seed, loss=record.loss)
-                if record.step == steps or record.step % max(1, steps // POINTS) == 0:
-                    with undisturbed():
-                        note(record.step, _accuracy(clip, few))
+        if latest_step(folder) < steps:
+            _train(settings, experiment.make_model(settings.model, world, 0), world, few, bar)
     except FloatingPointError as error:
         log.warning("%s, seed %d: %s", label, seed, error)
         _write(folder / "failed.json", json.dumps({"reason": str(error)}) + "\n")
         return
     (folder / "failed.json").unlink(missing_ok=True)
     _measure(experiment.load_model(str(folder)), unseen, plan, folder)
+    for spare in folder.glob("checkpoints/*/optimizer.safetensors"):       # twice the model, of use to no one now
+        spare.unlink()
+
+
+def _train(settings: RunSettings, model: Any, world: Any, few: Dataset, bar: Progress) -> None:
+    """Train, and note accuracy on the way."""
+    folder, steps = Path(settings.out), settings.train.steps or 1
+    records = experiment.train_from(settings, data=world, model=model, resume=True)
+    with contextlib.closing(records), _points(folder) as note:
+        for record in records:
+            bar.add(recipe=f"{folder.parent.name}/{folder.name}", loss=record.loss)
+            if record.step == steps or record.step % max(1, steps // POINTS) == 0:
+                with undisturbed():
+                    note(record.step, _accuracy(model, few))
 
 
 @contextlib.contextmanager

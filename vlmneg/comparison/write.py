@@ -102,8 +102,9 @@ def cells(summary: Mapping[str, Any], part: str) -> tuple[list[str], list[list[s
 
 
 def pictures(summary: Mapping[str, Any], histories: Mapping[str, list[History]]) -> dict[str, Any]:
-    """bars.png, radar.png and curves.png."""
-    return {"bars.png": _bars(summary), "radar.png": _radars(summary), "curves.png": _curves(summary, histories)}
+    """bars.png and curves.png, and from three kinds of edit on radar.png."""
+    made = {"bars.png": _bars(summary), "curves.png": _curves(summary, histories)}
+    return made | ({"radar.png": _radars(summary)} if len(_edits(summary)) > 2 else {})
 
 
 def _half(figure: Mapping[str, Any]) -> str:
@@ -120,6 +121,10 @@ def _ranged(figure: Mapping[str, Any] | None, kind: str, bare: bool = False) -> 
 
 def _drawn(summary: Mapping[str, Any]) -> bool:
     return summary["settings"]["data"].get("kind", "scenes") == "scenes"
+
+
+def _edits(summary: Mapping[str, Any]) -> list[str]:
+    return [name for name in summary["recipes"]["start"]["figures"] if name not in (MEAN, *RETRIEVAL.values())]
 
 
 def _rest(summary: Mapping[str, Any]) -> list[str]:
@@ -148,8 +153,8 @@ def _radars(summary: Mapping[str, Any]) -> Any:
     """A panel a recipe: accuracy by edit, with plain fine-tuning below it in grey."""
     recipes = summary["recipes"]
     base = list(recipes)[1:2] or ["start"]
-    names = [name for name in recipes["start"]["figures"] if name not in (MEAN, *RETRIEVAL.values())]
-    shown = {label: {name: found["figures"][name]["mean"] for name in names} for label, found in recipes.items()}
+    shown = {label: {name: found["figures"][name]["mean"] for name in _edits(summary)}
+             for label, found in recipes.items()}
     panels = [show.radar({base[0]: shown[base[0]], label: shown[label]}, low=_middle(summary), title=show.spoken(label))
               for label in (_rest(summary) or base)]
     return _grid(panels, COLUMNS)
@@ -235,9 +240,10 @@ def page(summary: Mapping[str, Any], files: Mapping[str, bytes]) -> str:
             report.paragraph("The mean of all edits, with both 95% intervals: what other seeds would give, and what "
                              f"other pictures would give (bootstrap over pictures, {s['bootstrap']} draws).",
                              soft=True)]),
-        ("By kind of edit", [report.picture(files["radar.png"], "radar of each recipe"),
-                             report.paragraph(f"Grey is plain fine-tuning; {100 * _middle(summary):.0f}% in the "
-                                              "middle, 100% at the rim.", soft=True)]),
+        *([("By kind of edit", [
+            report.picture(files["radar.png"], "radar of each recipe"),
+            report.paragraph(f"Grey is plain fine-tuning; {100 * _middle(summary):.0f}% in the middle, 100% at the "
+                             "rim.", soft=True)])] if "radar.png" in files else []),
         ("How they got there", [
             report.picture(files["curves.png"], "loss and accuracy while training"),
             report.paragraph("Lines are means over seeds, areas hold all seeds. Losses of different objectives aren't "
