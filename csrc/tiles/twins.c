@@ -148,11 +148,15 @@ is_true(const vn_tiles *t, int64_t sample, int set, int64_t number)
 int
 VN_FN(own_kind)(const vn_tiles *t, int64_t sample, int set, int64_t k)
 {
-    int64_t number = sample * t->live[set].per + k;
-    if (set == VN_IMAGE || set == VN_TEXT)
+    if (set == VN_IMAGE || set == VN_TEXT || (set == VN_SCORE && k == 0))
         return VN_PAIR;
     if (t->open && !VN_FN(slot_valid)(t, set, sample, k))
         return VN_VOID;
+    if (set == VN_SCORE) { /* what is scored is a negative caption */
+        set = VN_NEG_TEXT;
+        k--;
+    }
+    int64_t number = sample * t->live[set].per + k;
     return t->twins && t->twin[set] != NULL && t->twin[set][number] && is_true(t, sample, set, number) ? VN_TWIN
                                                                                                       : VN_OTHER;
 }

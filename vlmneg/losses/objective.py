@@ -14,6 +14,7 @@ from vlmneg.arrays import floats, integer, mask, numbers, row_numbers
 
 from .state import Notes, state_of
 from .term import SETS, Term, check_weight, nearest
+from .tokens import TokenScores
 
 if typing.TYPE_CHECKING:
     from vlmneg.negatives.embed import Embed
@@ -37,6 +38,7 @@ class Result:
     dneg_text, dneg_image, dpos_text, dpos_image : ndarray of the shape of their set, float32, or None
         0 in invalid slots.
     dscore : ndarray of shape (B, 1 + K), float32, or None
+    dpatches, dtokens : ndarray of the shapes of patches and tokens, float32, or None
     dlog_scale, dscale, dbias : float or None
         Derivatives by the logarithm of the scale, as checkpoints store it, by the scale, and by the bias.
     scale : float
@@ -59,6 +61,8 @@ class Result:
     dpos_text: np.ndarray | None = None
     dpos_image: np.ndarray | None = None
     dscore: np.ndarray | None = None
+    dpatches: np.ndarray | None = None
+    dtokens: np.ndarray | None = None
     dlog_scale: float | None = None
     dscale: float | None = None
     dbias: float | None = None
@@ -303,6 +307,9 @@ class Objective:
         teacher_image: np.ndarray | None = None,
         teacher_text: np.ndarray | None = None,
         score: np.ndarray | None = None,
+        patches: np.ndarray | None = None,
+        tokens: np.ndarray | None = None,
+        token_offsets: np.ndarray | None = None,
         rows: np.ndarray | None = None,
         group: np.ndarray | None = None,
         text_key: np.ndarray | None = None,
@@ -341,6 +348,12 @@ class Objective:
             What a frozen model makes of the same images and captions; they get no gradient.
         score : ndarray of shape (B, 1 + K), float32, optional
             Logits of the caption and of each negative that come from elsewhere.
+        patches : ndarray of shape (B, P, E), float32, optional
+            Patch tokens of each image, of any length, from which scores are made with ...
+        tokens : ndarray of shape (T, E), float32, optional
+            ... the tokens of all captions laid end to end: sample 0's caption, its K negatives, sample 1's caption, ...
+        token_offsets : ndarray of shape (B * (1 + K) + 1,), integer, optional
+            Where each caption's tokens begin, and the end. A slot that is not valid may have none.
         rows : ndarray of shape (B,), uint8 or bool, optional
             0 where a sample is padding; default all 1.
         group : ndarray of shape (B,), integer, optional
@@ -362,7 +375,7 @@ class Objective:
         backward : bool, default True
             Whether to compute gradients too.
         out : mapping, optional
-            Arrays for "dimage", "dtext", "dneg_text", "dneg_image", ... to write into instead of new ones.
+            Arrays for "dimage", "dtext", "dneg_text", "dneg_image", "dpatches", ... to write into instead of new ones.
 
         Returns
         -------
@@ -396,14 +409,22 @@ class Objective:
             raise ValueError("neg_key describes neg_text, which is missing")
         if neg_key is not None and text_key is None:
             raise ValueError("neg_key is compared with text_key, which is missing")
+        masks = {name: mask(valids[name], _mask_name(name)) for name in valids}
+        count = 0 if sets["neg_text"] is None or sets["neg_text"].ndim != 3 else sets["neg_text"].shape[1]
+        scores = None
+        if "score" in self.needs and (patches is not None or tokens is not None or token_offsets is not None):
+            if score is not None:
+                raise ValueError("score is made of patches and tokens where those are given: leave one of them out")
+            live = _score_slots(len(sets["image"]), count, masks["neg_text"], mask(rows, "rows"))
+            scores = TokenScores(patches, tokens, token_offsets, live, scale, self.terms)
+            sets["score"], masks["score"] = scores.score, scores.live
+        elif score is not None and masks["neg_text"] is not None:
+            masks["score"] = _score_slots(len(sets["image"]), count, masks["neg_text"], None)
         for name in sorted(self.needs - {"neg_text", "neg_image"}):
             if sets[name] is None:
                 readers = [t.name for t in self.terms if any(name in pair for pair in t.reads())]
-                raise ValueError(f"{', '.join(readers)} reads {name}, which is missing: give {name}=")
-        masks = {name: mask(valids[name], _mask_name(name)) for name in valids}
-        if score is not None and valid is not None and masks["neg_text"] is not None:
-            masks["score"] = np.concatenate([np.ones((len(valid), 1), np.uint8), masks["neg_text"]], 1)
-        count = 0 if sets["neg_text"] is None or sets["neg_text"].ndim != 3 else sets["neg_text"].shape[1]
+                give = "patches=, tokens= and token_offsets=, or score=" if name == "score" else f"{name}="
+                raise ValueError(f"{', '.join(readers)} reads {name}, which is missing: give {give}")
         slots = None
         if self._shifts:
             made = self._shift(made)
@@ -428,6 +449,10 @@ class Objective:
             return r
         found: dict[str, Any] = {f"d{name}": x for name, x in zip(SETS, gradients, strict=True)
                                  if not name.startswith("teacher")}
+        if scores is not None:
+            found["dpatches"], found["dtokens"], dscale = scores.backward(
+                found["dscore"], *((out or {}).get(name) for name in ("dpatches", "dtokens")))
+            dlog_scale += dscale * scale
         return replace(r, **found, dlog_scale=dlog_scale, dscale=dlog_scale / scale, dbias=dbias)
 
     def _shift(self, made: Any) -> Any:
@@ -477,6 +502,16 @@ def _restored(terms: Sequence[Term], state: Mapping[str, Any]) -> Objective:
     return objective
 
 
+def _score_slots(b: int, k: int, valid: np.ndarray | None, rows: np.ndarray | None) -> np.ndarray:
+    """Which of the (B, 1 + K) scores there are: those of captions, and of valid negatives, of samples that exist."""
+    for name, x, shape in (("valid", valid, (b, k)), ("rows", rows, (b,))):
+        if x is not None and x.shape != shape:
+            raise ValueError(f"{name} must have shape {shape}, got {x.shape}")
+    live = np.ones((b, 1 + k), np.uint8)
+    live[:, 1:] = 1 if valid is None else valid != 0
+    return live if rows is None else live * (rows != 0)[:, None].astype(np.uint8)
+
+
 def _mask_name(name: str) -> str:
     return "valid" if name == "neg_text" else f"{name}_valid"
 
@@ -487,7 +522,7 @@ def _notes(notes: np.ndarray, pairs: float, rows: int) -> Notes:
 
 
 def _room(out: Mapping[str, np.ndarray] | None, name: str, like: np.ndarray | None) -> np.ndarray | None:
-    known = [f"d{name}" for name in SETS if not name.startswith("teacher")]
+    known = ["dpatches", "dtokens", *(f"d{name}" for name in SETS if not name.startswith("teacher"))]
     for key in out or ():
         if key not in known:
             raise ValueError(f"out has no place for {key!r}{nearest(key, known)}")

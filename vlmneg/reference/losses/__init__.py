@@ -14,6 +14,7 @@ from vlmneg.reference.losses.focal import focal
 from vlmneg.reference.losses.hinge import hinge
 from vlmneg.reference.losses.intra import intra
 from vlmneg.reference.losses.itc import itc
+from vlmneg.reference.losses.local import local
 from vlmneg.reference.losses.mil import mil
 from vlmneg.reference.losses.mirror import mirror
 from vlmneg.reference.losses.own import own
@@ -27,7 +28,7 @@ from vlmneg.reference.losses.uniform import uniform
 __all__ = ["SETS", "TERMS", "Rows", "objective", "pull", "true_captions"]
 
 TERMS = {f.__name__: f for f in (itc, own, intra, sigmoid, mil, hinge, distil, uniform, mirror, column, focal, rank,
-                                 pos, align, triplet)}
+                                 pos, align, triplet, local)}
 
 
 def pull(rows, cells, weight, grads):
