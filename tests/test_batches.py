@@ -201,6 +201,36 @@ def test_negatives_of_settings():
         recipe([{"pairs": "image.grey"}])
 
 
+def test_a_visit_of_its_own_for_each_row(data):
+    """Rows of several visits in one call are those of a call a visit."""
+    some = [data[i] for i in range(6)]
+    visits, ids = np.array([0, 3, 3, 2**32 - 1, 0, 1]), np.arange(6)
+    captions, pictures = [s.captions[0] for s in some], [s.image for s in some]
+    said = text.exact(k=2)(captions, 7, visit=visits, ids=ids, samples=some)
+    drawn = image.exact(k=2)(pictures, 7, visit=visits, ids=ids, samples=some)
+    for i, visit in enumerate(visits.tolist()):
+        alone = text.exact(k=2)(captions[i : i + 1], 7, visit=visit, ids=[i], samples=some[i : i + 1])
+        assert said.text[i] == alone.text[0]
+        alone = image.exact(k=2)(pictures[i : i + 1], 7, visit=visit, ids=[i], samples=some[i : i + 1])
+        assert drawn.caption[i] == alone.caption[0]
+    with pytest.raises(ValueError, match=r"visit must hold one integer a caption, 6, got shape \(2,\)"):
+        text.swap()(captions, visit=[0, 1])
+    with pytest.raises(ValueError, match=r"visit must be in \[0, 2\*\*32\)"):
+        text.swap()(captions, visit=[0, 1, 2, 3, 4, -1])
+    with pytest.raises(TypeError, match="samples\\[0\\] must be a vlmneg.data.Sample"):
+        image.grey()(pictures, samples=captions)
+
+
+def test_variants_of_painted_pictures():
+    grey, mask = np.full((512, 512, 3), 99, np.uint8), np.zeros((512, 512, 3), np.uint8)
+    row = {"concept": "color", "coco_caption": "a red car", "inpaint_caption": "a blue car", "coco_image": grey,
+           "inpaint_image": grey + 9, "mask": mask}
+    first, second = vn.data.inpaintcoco([row])
+    assert [(v.kind, v.caption) for v in first.variants] == [("color", "a blue car")]
+    assert (np.asarray(first.variants[0].picture()) == grey + 9).all()
+    assert (np.asarray(second.variants[0].picture()) == grey).all()
+
+
 # ---- positives ----
 
 def test_positives_are_other_captions():
@@ -276,6 +306,20 @@ def test_variations_of_scenes(data):
     assert len(made.groups("all")) == len(made) and len(made.groups("image")) == len(data)
     with pytest.raises(ValueError, match="mode must be one of"):
         made.groups("items")
+
+
+def test_a_sampler_s_batches_in_any_order():
+    groups = {g: [(3 * g + i, float(i)) for i in range(3)] for g in range(7)}
+    sampler = vn.gnm.GroupSampler(groups, 2, 3, 10, 4, photos=5)
+    listed = [(epoch, place, batch) for epoch in range(3) for place, batch in enumerate(sampler.epoch(epoch))]
+    assert len(listed) == 3 * len(sampler)
+    for epoch, place, batch in reversed(listed):
+        again = vn.gnm.GroupSampler(groups, 2, 3, 10, 4, photos=5).batch(epoch, place)
+        assert all((a == b).all() for a, b in zip(batch, again, strict=True))
+    photos = np.concatenate([batch.photos for *_, batch in listed])
+    visits = np.concatenate([batch.photo_visits for *_, batch in listed])
+    assert visits.tolist() == sorted(visits) and all(
+        sorted(photos[visits == v]) == list(range(5)) for v in range(visits.max()))
 
 
 def variation(folder, photo, item, number, score=1.0):
