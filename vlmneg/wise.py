@@ -84,7 +84,9 @@ class Sweep:
         marks = ["  best" if alpha == self.best else "" for alpha in self.alphas]
         rows = [[f"{alpha:g}", *(f"{100 * column[n]:.1f}" for column in self.scores.values()),
                  f"{100 * self.means[n]:.1f}", marks[n]] for n, alpha in enumerate(self.alphas)]
-        return report.text_table(["alpha", *self.scores, "mean", ""], rows)
+        short = [name.partition(" ")[2] for name in self.scores]
+        head = short if len(set(short)) == len(short) else list(self.scores)
+        return report.text_table(["alpha", *head, "mean", ""], rows)
 
     def curve(self) -> Image.Image:
         """The leading figures over alpha.
@@ -93,12 +95,14 @@ class Sweep:
         -------
         PIL image
         """
-        lines = {name: list(zip(self.alphas, column, strict=True)) for name, column in self.leading().items()}
+        said = {name: name.replace(" ", ": ", 1) for name in self.leading()}
+        lines = {said[name]: list(zip(self.alphas, column, strict=True)) for name, column in self.leading().items()}
         every = [y for points in lines.values() for _, y in points]
         room = 0.05 * max(max(every) - min(every), 0.02)
-        return show.curves(lines, title=f"weights between start and tuned; best alpha {self.best:g}",
-                           x_name="alpha: share of the tuned weights", low=max(0.0, min(every) - room),
-                           high=max(every) + room, percent=True, width=720, height=400)
+        drawn = show.curves(lines, title=f"from start to tuned; best at {self.best:g}",
+                            x_name="alpha: share of the tuned weights", low=max(0.0, min(every) - room),
+                            high=max(every) + room, percent=True, width=680, height=380)
+        return show.stack([drawn])
 
     def to_dict(self) -> dict[str, Any]:
         """All as JSON can hold it.
