@@ -32,20 +32,19 @@ def make(objective, seed=0):
     state = peers.random_state(C, seed)
     model.load_state_dict({n: w if "ln_" in n else 4 * w for n, w in state.items() if n != "logit_scale"}
                           | {"logit_scale": np.array(2.0, np.float32)})  # fmt: skip
-    return model.with_bias(-2.0) if "bias" in getattr(objective, "needs", ()) else model
+    return model.with_bias(-2.0) if objective is not None and "bias" in objective.needs else model
 
 
 def batch(objective, k=K):
     """All that the objective reads, with holes: some slots are not valid, two pictures are one, two captions equal."""
-    needs = getattr(objective, "needs", ())
+    needs = objective.needs
     captions = ids(B, seed=CAPTIONS)
     captions[4] = captions[3]
     given = {"group": [0, 0, *range(2, B)], "objective": objective}
     rng = np.random.default_rng(7)
     if k:
         given |= {"negatives": ids(B, k, seed=WRONG), "valid": np.uint8(rng.random((B, k)) < 0.8)}
-        if hasattr(objective, "needs"):
-            given["types"] = ["noun", "noun", "colour"][:k]
+        given["types"] = ["noun", "noun", "colour"][:k]
     if "neg_image" in needs:
         given |= {"neg_images": pixels(B, M, seed=1), "neg_image_valid": np.uint8(rng.random((B, M)) < 0.8)}
     if "pos_text" in needs:
@@ -76,24 +75,23 @@ def check(model, x, captions, given, accumulate, least=1e-3):
 def test_every_objective(name):
     objective = vn.losses.get(name)
     x, captions, given = batch(objective)
-    if "pos_image" in getattr(objective, "needs", ()):
+    if "pos_image" in objective.needs:
         pytest.skip("reads further true pictures, which a step doesn't take")
     model = make(objective)
     whole, parts, want, got = check(model, x, captions, given, 8)
     assert any((g != want[n]).any() for n, g in got.items()) or whole.loss == 0  # it was another sum
     whole.advance()
-    moved = dict(objective.margins()) if hasattr(objective, "margins") else {}
-    if hasattr(objective, "load_state_dict"):
-        objective.load_state_dict(vn.losses.get(name).state_dict())
+    moved = objective.margins()
+    objective.load_state_dict(vn.losses.get(name).state_dict())
     parts.advance()
-    assert (dict(objective.margins()) if moved else {}) == pytest.approx(moved, rel=1e-4, abs=1e-4)
+    assert objective.margins() == pytest.approx(moved, rel=1e-4, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", vn.losses.names())
 def test_every_objective_without_negatives(name):
     objective = vn.losses.get(name)
     x, captions, given = batch(objective, k=0)
-    if "pos_image" in getattr(objective, "needs", ()):
+    if "pos_image" in objective.needs:
         pytest.skip("reads further true pictures, which a step doesn't take")
     check(make(objective), x, captions, given, 8)
 

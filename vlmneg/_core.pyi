@@ -252,6 +252,7 @@ def loss_terms() -> list[
         list[tuple[str, str | None, float, float, float, str]],
         list[tuple[int, int, int, int, int, int]],
         int,
+        int,
     ]
 ]: ...
 

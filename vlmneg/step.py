@@ -282,8 +282,7 @@ def _reads(objective: Any, given: dict[str, Any]) -> set[str]:
     """What the objective reads of what may be given; all of it where the objective doesn't say what it needs."""
     needs = getattr(objective, "needs", None)
     if needs is None:
-        known = {"neg_image"} if isinstance(objective, losses.Objective) else set(given)
-        return {name for name in known if given[name] is not None}
+        return {name for name, value in given.items() if value is not None}
     for name, value in given.items():
         if name in needs and value is None:
             who = "the model has none" if name == "bias" else "none was given"

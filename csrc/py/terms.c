@@ -43,7 +43,8 @@ append_term(PyObject *list, const vn_term *term)
         status = append(reads, Py_BuildValue("(iiiiii)", r->rows, r->cols, r->param - 1, r->value, r->param2 - 1,
                                               r->value2));
     if (status == 0)
-        status = append(list, Py_BuildValue("(ssOOi)", term->name, term->doc, params, reads, (int)term->memory));
+        status = append(list, Py_BuildValue("(ssOOii)", term->name, term->doc, params, reads, (int)term->memory,
+                                            term->scaling == VN_BIASED));
     Py_XDECREF(params);
     Py_XDECREF(reads);
     return status;
@@ -51,7 +52,7 @@ append_term(PyObject *list, const vn_term *term)
 
 /* loss_terms() -> list of (name, doc, [(param, choices or None, start, low, high, doc), ...], [(rows, cols, place of a
  * parameter or -1, its value for which they are read, and again), ...], memory: 0 none, 1 margins, 2 the last mean of
- * the pairs); sets in the order of vn_term.h */
+ * the pairs, 1 where the logits have the bias); sets in the order of vn_term.h */
 static PyObject *
 loss_terms(PyObject *module, PyObject *none)
 {

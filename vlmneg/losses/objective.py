@@ -13,7 +13,7 @@ from vlmneg import _core
 from vlmneg.arrays import floats, integer, mask, numbers, row_numbers
 
 from .state import Notes, state_of
-from .term import SETS, Term, check_weight, nearest
+from .term import SETS, TERMS, Term, check_weight, nearest
 from .tokens import TokenScores
 
 if typing.TYPE_CHECKING:
@@ -145,7 +145,7 @@ class Objective:
         Returns
         -------
         frozenset of str
-            Of "neg_text", "neg_image", "pos_text", "pos_image", "teacher_image", "teacher_text" and "score".
+            Of "neg_text", "neg_image", "pos_text", "pos_image", "teacher_image", "teacher_text", "score" and "bias".
 
         Examples
         --------
@@ -153,6 +153,7 @@ class Objective:
         ['neg_text']
         """
         found = {name for t in self.terms for pair in t.reads() for name in pair} - {"image", "text"}
+        found |= {"bias" for t in self.terms if TERMS[t.name].biased}
         return frozenset((found - {"neg_image"}) | {"neg_text"} if self._shifts else found)
 
     def advance(self, result: Result) -> None:
@@ -420,7 +421,7 @@ class Objective:
             sets["score"], masks["score"] = scores.score, scores.live
         elif score is not None and masks["neg_text"] is not None:
             masks["score"] = _score_slots(len(sets["image"]), count, masks["neg_text"], None)
-        for name in sorted(self.needs - {"neg_text", "neg_image"}):
+        for name in sorted(self.needs - {"neg_text", "neg_image", "bias"}):
             if sets[name] is None:
                 readers = [t.name for t in self.terms if any(name in pair for pair in t.reads())]
                 give = "patches=, tokens= and token_offsets=, or score=" if name == "score" else f"{name}="

@@ -86,22 +86,23 @@ SETS = ("image", "text", "neg_text", "neg_image", "pos_text", "pos_image", "teac
 
 @dataclass(frozen=True)
 class Kind:
-    """A term of the core: what it is, its parameters, its readings, what it remembers ("", "margins", "last_pair")."""
+    """A term of the core: what it is, its parameters and readings, what it remembers, whether it has the bias."""
 
     doc: str
     params: tuple[Parameter, ...]
     reads: tuple[tuple[int, ...], ...]
-    memory: str
+    memory: str                             # "", "margins" or "last_pair"
+    biased: bool
 
 
 def _read_terms() -> dict[str, Kind]:
     terms = {}
-    for name, doc, params, reads, memory in _core.loss_terms():
+    for name, doc, params, reads, memory, biased in _core.loss_terms():
         read = []
         for key, choices, start, low, high, text in params:
             names = tuple(choices.split("|")) if choices else None
             read.append(Parameter(key, names, names[int(start)] if names else start, low, high, text))
-        terms[name] = Kind(doc, tuple(read), tuple(reads), ("", "margins", "last_pair")[memory])
+        terms[name] = Kind(doc, tuple(read), tuple(reads), ("", "margins", "last_pair")[memory], bool(biased))
     return terms
 
 
