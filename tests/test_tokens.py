@@ -5,7 +5,7 @@ import peers
 import pytest
 from test_clip import CONFIGS, batch, lists, make, relative
 
-from vlmneg import Clip, _core, set_num_threads
+from vlmneg import Clip, _core, losses, set_num_threads
 from vlmneg.checkpoints.transformers import to_openai
 from vlmneg.reference import clip as twin
 
@@ -163,3 +163,76 @@ def test_same_bits_for_any_number_of_threads(config):
         seen.add(b"".join(a.tobytes() for a in (*out, *model.gradients().values())))
     set_num_threads(0)
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("name, accumulate", [("odd", 1), ("odd", 3), ("tiny", 1)])
+def test_fsc_of_a_whole_model(tmp_path, name, accumulate):
+    """FSC-CLIP's objective through both towers: loss and every weight's gradient as autograd has them."""
+    config, b, k, w = CONFIGS[name], 3, 2, 0.2
+    peer = peers.transformers_clip(config)
+    import torch
+
+    peer.save_pretrained(tmp_path)
+    model = Clip.from_pretrained(tmp_path)
+    x, ids = batch(config, b, b * (1 + k))
+    valid = np.array([[1, 0], [1, 1], [0, 1]], np.uint8)
+    padded = ids.astype(np.int64)
+    for row in padded:
+        row[list(row).index(config.end) :] = config.end
+    seen, said = peer.vision_model(torch.tensor(x)), peer.text_model(torch.tensor(padded))
+    image, text = peer.visual_projection(seen.pooler_output), peer.text_projection(said.pooler_output)
+    image, text = (e / e.norm(dim=-1, keepdim=True) for e in (image, text))
+    patches = peer.visual_projection(peer.vision_model.post_layernorm(seen.last_hidden_state))[:, 1:]
+    states = peer.text_projection(said.last_hidden_state)
+    scale, of = peer.logit_scale.exp(), np.concatenate([np.arange(b), np.repeat(np.arange(b), k)])
+    scores = []
+    for i, row in enumerate(lists(ids, config)):
+        token, patch = states[i, : len(row)], patches[of[i]]
+        with torch.no_grad():
+            o = token @ patch.T
+            o = (o - o.amin(1, keepdim=True)) / (o.amax(1, keepdim=True) - o.amin(1, keepdim=True))
+            o = o / o.sum(1, keepdim=True)
+        scores.append((scale * torch.nn.functional.cosine_similarity(o @ patch, token)).logsumexp(0))
+    live = torch.tensor(np.concatenate([np.ones((b, 1), np.uint8), valid], 1) > 0)
+    own = torch.stack(scores)
+    own = torch.cat([own[:b, None], own[b:].reshape(b, k)], 1)
+    cosines = torch.cat([(image * text[:b]).sum(1, keepdim=True),
+                         torch.einsum("be,bke->bk", image, text[b:].reshape(b, k, -1))], 1)
+
+    def focal(z):
+        log = torch.where(live, torch.where(live, z, -torch.inf).log_softmax(1), 0.0)
+        y = torch.cat([0.98 + 0.02 / live.sum(1, keepdim=True), 0.02 * live[:, 1:] / live.sum(1, keepdim=True)], 1)
+        return -(y * (1 - log.exp()) ** 2 * log).sum(1).mean()
+
+    logits, right = scale * image @ text[:b].T, torch.arange(b)
+    cross_entropy = torch.nn.functional.cross_entropy
+    loss = (cross_entropy(logits, right) + cross_entropy(logits.T, right)) / 2 + 0.5 * focal(scale * cosines)
+    loss = loss + w * focal(own)
+    loss.backward()
+    objective = losses.infonce() + 0.5 * losses.get("focal") + w * losses.get("local")
+    negatives = np.where(valid[..., None], ids[b:].reshape(b, k, -1), 0)
+    out = model.loss(x, ids[:b], negatives=negatives, valid=valid, objective=objective, accumulate=accumulate,
+                     backward=True)  # fmt: skip
+    assert out.loss == pytest.approx(loss.item(), rel=1e-5)
+    named = {n: (p.grad if p.grad is not None else torch.zeros_like(p)).numpy() for n, p in peer.named_parameters()}
+    want = to_openai(named)
+    for tensor, gradient in model.gradients().items():
+        assert relative(gradient, want[tensor]) < 1e-4, tensor
+
+
+def test_a_frozen_tower_and_reserved_room(config):
+    """Each tower alone learns what it learns in the whole; a reserved model does not grow."""
+    objective = losses.infonce() + losses.get("local")
+    x, ids = batch(config, 3, 9)
+    given = {"negatives": ids[3:].reshape(3, 2, -1), "objective": objective, "backward": True}
+    model = make(config)
+    size = model.reserve(3, 9, objective=objective)
+    assert size > make(config).reserve(3, 9)
+    model.loss(x, ids[:3], **given)
+    want = {n: g.copy() for n, g in model.gradients().items()}
+    assert model.reserve(3, 9, objective=objective) == size
+    for tower in ("image", "text"):
+        model.loss(x, ids[:3], towers=[tower], **given)
+        for name, g in model.gradients().items():
+            here = name == "logit_scale" or name.startswith("visual.") == (tower == "image")
+            assert (relative(g, want[name]) < 1e-5 if here else not g.any()), name

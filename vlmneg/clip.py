@@ -374,7 +374,8 @@ class Clip:
             backward=backward,
         )  # fmt: skip
 
-    def reserve(self, images: int, captions: int, tokens: int | None = None, accumulate: int = 1) -> int:
+    def reserve(self, images: int, captions: int, tokens: int | None = None, accumulate: int = 1,
+                objective: Objective | None = None) -> int:
         """Size the training workspace once, so that no later step allocates.
 
         Parameters
@@ -384,6 +385,8 @@ class Clip:
         tokens : int, default captions times context
         accumulate : int, default 1
             Chunks in which ``loss`` takes the batch: room is made for one of them.
+        objective : Objective, optional
+            One that reads tokens, such as ``losses.local()``, needs more room.
 
         Returns
         -------
@@ -396,8 +399,9 @@ class Clip:
         longest = -(-tokens // max(captions, 1))
         images, captions = -(-images // accumulate), -(-captions // accumulate)
         self._core.gradients()
-        encoding = self._core.reserve(images, captions, captions * longest, 0, 0) if accumulate > 1 else 0
-        return encoding + self._core.reserve(images, captions, captions * longest, 1, 0)
+        full = int("score" in getattr(objective, "needs", ()))
+        encoding = self._core.reserve(images, captions, captions * longest, 0, full) if accumulate > 1 else 0
+        return encoding + self._core.reserve(images, captions, captions * longest, 1, full)
 
     # ---- files ----
 

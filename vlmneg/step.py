@@ -85,6 +85,8 @@ class Towers:
         At least 1, at most B.
     learn : collection of str
         The towers that backward goes through, of "image" and "text"; the other keeps no activations.
+    tokens : bool
+        Whether all tokens of both are wanted, not only their embeddings.
 
     References
     ----------
@@ -92,14 +94,14 @@ class Towers:
     """
 
     def __init__(self, model: Clip, x: np.ndarray, more: np.ndarray, slots: np.ndarray, ids: np.ndarray,
-                 offsets: np.ndarray, chunks: int, learn: Collection[str]) -> None:
+                 offsets: np.ndarray, chunks: int, learn: Collection[str], tokens: bool) -> None:
         self.model, self.x, self.more, self.slots, self.ids, self.offsets = model, x, more, slots, ids, offsets
-        self.image, self.text = "image" in learn, "text" in learn
+        self.image, self.text, self.tokens = "image" in learn, "text" in learn, tokens
         rows = len(x) + len(slots), len(offsets) - 1
         self.bounds = [tuple(n * i // chunks for n in rows) for i in range(chunks + 1)]
 
-    def encode(self, keep: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Unit embeddings of all pictures and captions.
+    def encode(self, keep: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """Unit embeddings of all pictures and captions, and their tokens in the joint space, if they are wanted.
 
         Parameters
         ----------
@@ -109,18 +111,23 @@ class Towers:
         Returns
         -------
         image, text : ndarray of shape (rows, E), float32
+        patches : ndarray of shape (rows, P, E), float32, or None
+        tokens : ndarray of shape (T, E), float32, or None
+            As packed.
         """
         last = len(self.bounds) - 2
-        parts = [self._chunk(i, keep and i == last) for i in range(last + 1)]
-        image, text = (p[0] if last == 0 else np.concatenate(p) for p in zip(*parts, strict=True))
-        return self.model._finite(image, "image"), self.model._finite(text, "text")
+        parts = zip(*(self._chunk(i, keep and i == last) for i in range(last + 1)), strict=True)
+        image, text, patches, tokens = (p[0] if last == 0 or p[0] is None else np.concatenate(p) for p in parts)
+        return self.model._finite(image, "image"), self.model._finite(text, "text"), patches, tokens
 
-    def backward(self, dimage: np.ndarray, dtext: np.ndarray) -> None:
+    def backward(self, dimage: np.ndarray, dtext: np.ndarray, dpatches: np.ndarray | None,
+                 dtokens: np.ndarray | None) -> None:
         """Gradients of the weights, in place of those that the model holds.
 
         Parameters
         ----------
         dimage, dtext : ndarray of shape (rows, E), float32
+        dpatches, dtokens : ndarray of shape (rows, P, E), (T, E), float32, or None
         """
         last = len(self.bounds) - 2
         if not (self.image or self.text):
@@ -130,23 +137,26 @@ class Towers:
             if i < last:
                 self._encode(i, self.image, self.text, 1)
             (a, c), (b, d) = self.bounds[i : i + 2]
+            first, end = self.offsets[c], self.offsets[d]
             self.model._core.backward(dimage[a:b] if self.image else None, dtext[c:d] if self.text else None,
-                                      int(i < last), None, None)
+                                      int(i < last), dpatches[a:b] if self.image and dpatches is not None else None,
+                                      dtokens[first:end] if self.text and dtokens is not None else None)
 
-    def _chunk(self, i: int, keep: bool) -> tuple[np.ndarray, np.ndarray]:
+    def _chunk(self, i: int, keep: bool) -> tuple[Any, Any, Any, Any]:
         if keep and self.image != self.text:      # the frozen tower first: what is kept is the last call's
             frozen, learning = (self._encode(i, self.image == own, self.text == own, int(own)) for own in (False, True))
-            return (learning[0], frozen[1]) if self.image else (frozen[0], learning[1])
+            seen, said = (learning, frozen) if self.image else (frozen, learning)
+            return seen[0], said[1], seen[2], said[3]
         return self._encode(i, True, True, int(keep and self.image))
 
-    def _encode(self, i: int, image: bool, text: bool, keep: int) -> tuple[Any, Any]:
-        """Rows of a chunk in the towers asked for, None for the other."""
+    def _encode(self, i: int, image: bool, text: bool, keep: int) -> tuple[Any, Any, Any, Any]:
+        """Rows and tokens of a chunk in the towers asked for, None for the other."""
         (a, c), (b, d) = self.bounds[i : i + 2]
         begin = self.offsets[c]
         x = self._pixels(a, b) if image else None
         ids = self.ids[begin : self.offsets[d]] if text else None
         offsets = self.offsets[c : d + 1] - begin if text else None
-        return self.model._core.encode(x, ids, offsets, keep, 1, 0)[:2]
+        return self.model._core.encode(x, ids, offsets, keep, 1, int(self.tokens))
 
     def _pixels(self, a: int, b: int) -> np.ndarray:
         n = len(self.x)
@@ -238,8 +248,8 @@ def evaluate(
     text_key, neg_key, pos_key = texts.spread(text_keys(ids, offsets), -1)
     valid = valid & ~(neg_key[:, :, None] == pos_key[:, None, :]).any(2)  # what is true of the picture is no negative
 
-    rows = Towers(model, x, more, pictures.slots[0], ids, offsets, chunks, towers)
-    image, text = rows.encode(backward)
+    rows = Towers(model, x, more, pictures.slots[0], ids, offsets, chunks, towers, "score" in reads)
+    image, text, patches, tokens = rows.encode(backward)
     image, neg_image = pictures.spread(image)
     text, neg_text, pos_text = texts.spread(text)
     given: dict[str, Any] = {"made": made, "made_seed": made_seed, "made_rows": made_rows}
@@ -249,6 +259,9 @@ def evaluate(
         given |= {"neg_image": neg_image, "neg_image_valid": more_valid}
     if pos_valid.shape[1]:
         given |= {"pos_text": pos_text, "pos_text_valid": pos_valid}
+    if tokens is not None:
+        own, starts = _own_tokens(texts, offsets)
+        given |= {"patches": patches[:b], "tokens": tokens[own], "token_offsets": starts}
     if types is not None:
         given["types"] = types
     if model.logit_bias is not None and "bias" in reads:
@@ -261,13 +274,26 @@ def evaluate(
     if backward:
         e = model.config.embed
         d = {name: getattr(r, name, None) for name in ("dimage", "dneg_image", "dtext", "dneg_text", "dpos_text")}
+        dpatches = dtokens = None
+        if tokens is not None:
+            dpatches, dtokens = np.zeros_like(patches), np.zeros_like(tokens)
+            dpatches[:b], dtokens[own] = r.dpatches, r.dtokens
         rows.backward(pictures.gather([d["dimage"], d["dneg_image"]], e),
-                      texts.gather([d["dtext"], d["dneg_text"], d["dpos_text"]], e))
+                      texts.gather([d["dtext"], d["dneg_text"], d["dpos_text"]], e), dpatches, dtokens)
         gradients = model.gradients()
         gradients["logit_scale"][...] = r.dlog_scale
         if "bias" in reads:
             gradients["logit_bias"][...] = r.dbias
     return LossResult(float(r.loss), dict(r.terms), r.accuracy, int(offsets[-1]), margins, objective, r)
+
+
+def _own_tokens(texts: Places, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places of the tokens of each sample's caption, then of its negatives, and where each of these begins."""
+    own, neg, *_ = texts.spread(np.arange(texts.rows), -1)
+    row = np.concatenate([own[:, None], neg], 1).reshape(-1)
+    length = np.where(row < 0, 0, offsets[row + 1] - offsets[row])
+    starts = np.concatenate([[0], np.cumsum(length)])
+    return np.repeat(offsets[row] - starts[:-1], length) + np.arange(starts[-1]), starts
 
 
 def _objective(objective: Any) -> Any:

@@ -249,7 +249,7 @@ def _steps(model: Any, composition: Composition, objective: Any, negatives: Side
     coming = ahead(batches, step, plan.steps)
     bar = Progress(plan.steps, "training", start=step, show=None if progress else False)
     try:
-        _reserve(model, batches, negatives, positives, plan.accumulate)
+        _reserve(model, batches, negatives, positives, plan.accumulate, objective)
         while step < plan.steps:
             began = time.perf_counter()
             batch = next(coming)
@@ -323,14 +323,15 @@ def _record(step: int, batch: Batch, result: Any, rate: float, norm: float, lear
                   examples_per_second=len(batch.captions) / seconds, margins=learner.margins())
 
 
-def _reserve(model: Any, batches: Batches, negatives: Sides, positives: Positives | None, accumulate: int) -> None:
+def _reserve(model: Any, batches: Batches, negatives: Sides, positives: Positives | None, accumulate: int,
+             objective: Any) -> None:
     """Size the workspace for the largest batch: negatives are taken to be at most 8 tokens longer than any caption."""
     captions = batches.batch * (1 + negatives.captions + (positives.k if positives else 0))
     longest = model.config.context
     if not isinstance(batches.data, Wrapped):       # other people's may decode a picture for each caption
         offsets = model.tokenizer.pack(batches.data.captions(), context=longest)[1]
         longest = min(longest, int(np.diff(offsets).max()) + 8)
-    model.reserve(batches.batch * (1 + negatives.pictures), captions, captions * longest, accumulate)
+    model.reserve(batches.batch * (1 + negatives.pictures), captions, captions * longest, accumulate, objective)
 
 
 def _check(model: Any, data: Any) -> None:
