@@ -39,8 +39,9 @@ enum {
     VN_MEAN = 64,    /* the mean is over the samples that have a column here */
     VN_LEFT = 128,   /* only the rows get a gradient */
     VN_PAIRED = 256, /* of negatives, only those whose counterpart, the same slot of the other side, is valid too */
+    VN_TEACHER = 512,  /* grad() also sees the teacher's cosine of the same cell, and the statistics that joined it */
     VN_LEARNED = 1024, /* own() scales these cosines by the learned scale, even if the term has one of its own */
-    VN_TEACHER = 512 /* grad() also sees the teacher's cosine of the same cell, and the statistics that joined it */
+    VN_BARE = 2048     /* the term masks nothing: slots that hold nothing and twins are cells like any other */
 };
 typedef struct vn_reading {
     uint8_t rows, cols;
@@ -92,6 +93,7 @@ typedef struct vn_term_args {
     const float *state;        /* what the term remembers between steps: by slot, or one number; NULL: nothing yet */
     float samples, cells;      /* in the mean; valid slots of its set in the whole batch */
     float rows, slots;         /* samples that take part; slots of each */
+    float log_joined;          /* VN_WHOLE: logarithm of the number of cells in the one log-sum-exp */
 } vn_term_args;
 
 /* log of the share that z has in a log-sum-exp */

@@ -13,7 +13,7 @@ SETTINGS = [
     ("itc", {"duplicates": "soft", "false_negatives": 0.1, "negatives": "own", "images": "shared"}),
     ("itc", {"validity": "off", "duplicates": "off", "images": "shared"}),
     ("sigmoid", {}), ("sigmoid", {"negatives": "own"}), ("sigmoid", {"negatives": "none", "duplicates": "soft"}),
-    ("sigmoid", {"duplicates": "off", "validity": "off"}),
+    ("sigmoid", {"validity": "off"}),
     ("mil", {}), ("mil", {"own_bag": "twice"}), ("mil", {"duplicates": "off"}), ("mil", {"validity": "off"}),
     ("hinge", {}), ("hinge", {"reduce": "max", "negatives": "own"}), ("hinge", {"reduce": "max"}),
     ("hinge", {"negatives": "shared", "margin": 0.5}), ("hinge", {"duplicates": "off", "validity": "off"}),
@@ -61,7 +61,7 @@ class Loops:
 
     def h(self, i, j, k):
         """The caption of negative slot k of pair j is true for image i."""
-        return self.duplicates != "off" and self.x["neg_key"][j, k] in self.captions(i)
+        return self.duplicates != "off" and self.x["valid"][j, k] and self.x["neg_key"][j, k] in self.captions(i)
 
     def cos(self, a, i, b, j):
         return float(self.x[a][i] @ self.x[b][j])
@@ -87,15 +87,15 @@ def itc_loops(w, s, bias, negatives="shared", images="none", false_negatives=2.0
         true = [i, *[j for j in range(w.b) if w.d(i, j)]] if w.duplicates == "soft" else [i]
         back = [i, *[j for j in range(w.b) if w.d(j, i)]] if w.duplicates == "soft" else [i]
         gone = (lambda i, j: w.d(i, j)) if w.duplicates == "mask" else (lambda i, j: False)
-        own = w.cos("image", i, "text", i)
-        seen = [j for j in range(w.b) if not gone(i, j) and w.cos("image", i, "text", j) <= own + false_negatives]
-        seen_back = [j for j in range(w.b) if not gone(j, i) and w.cos("image", j, "text", i) <= own + false_negatives]
+        own = [w.cos("image", j, "text", j) for j in range(w.b)]
+        most = [min(own[i], own[j]) + false_negatives for j in range(w.b)]
+        seen = [j for j in range(w.b) if j in true or not (gone(i, j) or w.cos("image", i, "text", j) > most[j])]
+        seen_back = [j for j in range(w.b) if j in back or not (gone(j, i) or w.cos("image", j, "text", i) > most[j])]
         z = [s * w.cos("image", i, "text", j) for j in seen]
         z += [s * w.cos("image", i, "neg_text", at) for at in w.negatives(i, negatives)]
         z_back = [s * w.cos("image", j, "text", i) for j in seen_back]
         z_back += [s * w.cos("text", i, "neg_image", (j, m)) for j in range(w.b) for m in range(w.k)
                    if images != "none" and (images == "shared" or i == j) and w.holds["neg_image"][j, m]]
-        true, back = [j for j in true if j in seen], [j for j in back if j in seen_back]
         total += 0.5 * (lse(z) - sum(s * w.cos("image", i, "text", j) for j in true) / len(true))
         total += 0.5 * (lse(z_back) - sum(s * w.cos("image", j, "text", i) for j in back) / len(back))
     return total / w.b
@@ -115,7 +115,7 @@ def sigmoid_loops(w, s, bias, negatives="shared", **_):
 
 def mil_loops(w, s, bias, own_bag="once", **_):
     def seen(i, j, m):
-        same = w.duplicates != "off" and i != j and w.x["group"][i] == w.x["group"][j]
+        same = w.duplicates != "off" and i != j and w.x["group"][i] == w.x["group"][j] and w.x["pos_text_valid"][j, m]
         return w.holds["pos_text"][j, m] and not same
 
     def z(i, j, m):
@@ -164,7 +164,7 @@ def uniform_loops(w, s, bias, modality="text", t=2.0, **_):
 
 
 def mirror_loops(w, s, bias, **_):
-    slots = [(i, k) for i in range(w.b) for k in range(w.k) if w.holds["neg_text"][i, k] and w.holds["neg_image"][i, k]]
+    slots = [(i, k) for i in range(w.b) for k in range(w.k) if w.x["valid"][i, k] and w.x["neg_image_valid"][i, k]]
     mask = w.duplicates != "off"
     total = 0.0
     for at in slots:

@@ -60,6 +60,10 @@ read_use(PyObject *object, vn_use *use)
         else
             use->open = (int)x;
     }
+    if ((terms[term]->reads[0].how & VN_BARE) != 0) {
+        use->twins = VN_TWINS_OFF;
+        use->open = 1;
+    }
     return 0;
 }
 

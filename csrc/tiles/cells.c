@@ -56,6 +56,7 @@ VN_FN(term_args)(const vn_tiles *t, int u)
     a.cells = (float)(use->open ? live->n : live->valid);
     a.rows = (float)t->live[VN_IMAGE].n;
     a.slots = (float)live->per;
+    a.log_joined = t->log_joined[u];
     a.state = t->in.state[u];
     memcpy(a.param, use->param, sizeof a.param);
     return a;
@@ -67,7 +68,8 @@ VN_FN(seen_twin)(const vn_use *use, const vn_block *b)
 {
     if (use->twins == VN_TWINS_OFF)
         return VN_OTHER;
-    return use->twins == VN_TWINS_SOFT && b->rows == VN_IMAGE && b->cols == VN_TEXT ? VN_PAIR : VN_MASKED;
+    int captions = b->cols == VN_TEXT && b->rows == VN_IMAGE, taught = b->cols == VN_TEACHER_TEXT;
+    return use->twins == VN_TWINS_SOFT && (captions || taught) ? VN_PAIR : VN_MASKED;
 }
 
 int
@@ -164,6 +166,15 @@ fold_top(float *top, float *sum, const float *z, int64_t n, int64_t step)
     *sum = count;
 }
 
+static double
+count_cells(const float *z, int64_t n)
+{
+    int count = 0;
+    for (int64_t j = 0; j < n; j++)
+        count += z[j] > -INFINITY;
+    return count;
+}
+
 /* the same as fold_row for the columns of a tile of values; a column without a value stays empty, (-inf, 0) */
 static void
 fold_cols(float *top, float *sum, const float *z, int64_t rows, int64_t cols)
@@ -215,6 +226,8 @@ VN_FN(cells_reduce)(const vn_tiles *t, const vn_block *b, const vn_cells *x, con
                 s.z[j] = -INFINITY;
             if ((r->how & VN_BY_ROW) == 0)
                 continue;
+            if (term->reduction == VN_WHOLE)
+                t->joined[at->group * t->objective->terms + r->use] += count_cells(s.z, s.n);
             if (term->reduction == VN_MAX_OF)
                 fold_top(row.top + at->r0 + i, row.sum + at->r0 + i, s.z, s.n, 1);
             else

@@ -144,6 +144,7 @@ VN_FN(tiles_layout)(vn_tiles *t, vn_arena *arena, const vn_objective *objective,
     t->share[0] = vn_arena_floats(arena, in->B);
     t->share[1] = vn_arena_floats(arena, in->B);
     t->loss = vn_arena_take(arena, VN_MAX_GROUPS * (size_t)objective->terms * sizeof(double));
+    t->joined = vn_arena_take(arena, VN_MAX_GROUPS * (size_t)objective->terms * sizeof(double));
     t->dlog = vn_arena_take(arena, VN_MAX_GROUPS * sizeof(double));
     t->dbias = vn_arena_take(arena, VN_MAX_GROUPS * sizeof(double));
     t->counts = vn_arena_take(arena, VN_MAX_GROUPS * 2 * sizeof(int64_t));

@@ -213,6 +213,7 @@ clear_statistics(const vn_tiles *t)
     int64_t n = t->live[VN_IMAGE].n;
     for (int s = 0; s < 2; s++)
         fill(t->share[s], n, 1.0f);
+    memset(t->joined, 0, (size_t)(t->groups * t->objective->terms) * sizeof(double));
     fill(t->one, VN_TILE_PITCH, 1.0f);
     fill(t->zero, VN_TILE_PITCH, 0.0f);
     fill(t->infinity, VN_TILE_PITCH, INFINITY);

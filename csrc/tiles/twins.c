@@ -227,32 +227,27 @@ mark_column(const vn_tiles *t, const vn_block *b, uint8_t *kind, const vn_place 
         return;
     for (int64_t i = 0; i < at->rows; i++) {
         int64_t row = vn_live_row(left, at->r0 + i);
-        int kind_here = hollow ? VN_VOID : edited ? edited_kind(t, b, row, column) : VN_OTHER;
+        int kind_here = edited ? edited_kind(t, b, row, column) : hollow ? VN_VOID : VN_OTHER;
         if (!hollow && !edited && is_twin(t, b, row, column))
             kind_here = VN_TWIN;
         kind[i * VN_TILE_PITCH] = (uint8_t)kind_here;
     }
 }
 
-/* kinds of the cells that stand at the same place in both sets, or belong to the same sample */
-static void
-mark_pairs(const vn_tiles *t, const vn_block *b, uint8_t *kind, const vn_place *at)
+static int
+is_single(int set)
 {
-    const vn_live *left = &t->live[b->rows], *right = &t->live[b->cols];
-    int single = left->per == 1 && right->per == 1 && b->cols != VN_NEG_TEXT && b->cols != VN_NEG_IMAGE;
-    int bag = left->per == 1 && (b->cols == VN_POS_TEXT || b->cols == VN_POS_IMAGE);
-    for (int64_t j = 0; (single || bag) && j < at->cols; j++) {
-        int64_t column = vn_live_row(right, at->c0 + j);
-        if (single) {
-            int64_t i = at->c0 + j - at->r0; /* an image and its caption have the same place */
-            if (i >= 0 && i < at->rows)
-                kind[i * VN_TILE_PITCH + j] = b->rows == b->cols ? VN_MASKED : VN_PAIR;
-            continue;
-        }
-        for (int64_t i = 0; i < at->rows; i++)
-            if (vn_live_row(left, at->r0 + i) == column / right->per)
-                kind[i * VN_TILE_PITCH + j] = VN_PAIR;
-    }
+    return set == VN_IMAGE || set == VN_TEXT || set == VN_TEACHER_IMAGE || set == VN_TEACHER_TEXT;
+}
+
+/* An image and its caption, or a teacher's, have the same place; of a set with itself, a row is no pair with itself. */
+static void
+mark_pairs(const vn_block *b, uint8_t *kind, const vn_place *at)
+{
+    int pairs = is_single(b->rows) && is_single(b->cols);
+    int64_t first = VN_MAX(at->r0, at->c0), end = VN_MIN(at->r0 + at->rows, at->c0 + at->cols);
+    for (int64_t p = first; pairs && p < end; p++)
+        kind[(p - at->r0) * VN_TILE_PITCH + p - at->c0] = b->rows == b->cols ? VN_MASKED : VN_PAIR;
 }
 
 void
@@ -262,5 +257,5 @@ VN_FN(twins_mark)(const vn_tiles *t, const vn_block *b, uint8_t *kind, const vn_
         memset(kind + i * VN_TILE_PITCH, VN_OTHER, (size_t)at->cols);
     for (int64_t j = 0; (t->twins || t->open || b->rows == VN_NEG_IMAGE) && j < at->cols; j++)
         mark_column(t, b, kind + j, at, vn_live_row(&t->live[b->cols], at->c0 + j));
-    mark_pairs(t, b, kind, at);
+    mark_pairs(b, kind, at);
 }

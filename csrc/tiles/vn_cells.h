@@ -46,7 +46,7 @@ void VN_FN(count_run)(const vn_tiles *t);
 void VN_FN(pairs_find)(const vn_tiles *t);
 int64_t VN_FN(own_floats)(const vn_tiles *t); /* of one worker */
 /* what terms do to their statistics between the passes */
-void VN_FN(finish_run)(const vn_tiles *t);
+void VN_FN(finish_run)(vn_tiles *t);
 
 /* of samples first, of their negatives when all that decides about those is known */
 void VN_FN(twins_find)(vn_tiles *t);

@@ -94,6 +94,8 @@ typedef struct vn_tiles {
     vn_running stat[VN_MAX_TERMS][VN_SETS];
     float *share[2];        /* true pairs of an image, of a caption; after the first pass 1 / that */
     int64_t paired;         /* negative captions whose picture is there too */
+    double *joined;         /* (L, terms) cells of a VN_WHOLE statistic */
+    float log_joined[VN_MAX_TERMS];
     float *pair;            /* (B) cosines of true pairs */
     vn_label *label;        /* sorted by key, then group */
     uint8_t *twin[VN_SETS]; /* 1: the caption may be true for another sample's image */

@@ -9,8 +9,8 @@ def itc(rows, *, negatives="shared", image_to_text=0.5, text_to_image=0.5, image
         duplicates="mask", validity="mask"):
     """Symmetric InfoNCE with negative captions as further candidates of an image, negative images of a caption.
 
-    An image does not see another's caption whose cosine is above its own caption's by more than false_negatives, and
-    a caption not such an image.
+    Another pair's cell is left out of both softmaxes when it exceeds the true pair of its row, or of its column, by
+    more than false_negatives.
 
     References
     ----------
@@ -18,8 +18,8 @@ def itc(rows, *, negatives="shared", image_to_text=0.5, text_to_image=0.5, image
     """
     a, pair = rows.block("image", "text"), np.eye(rows.count, dtype=bool)
     live, own = rows.live("image", "text", duplicates, validity), np.diagonal(a)
-    seen, back = live & ~(a > own[:, None] + false_negatives), live & ~(a > own + false_negatives)
-    y = (pair | rows.twins("image", "text") if duplicates == "soft" else pair)
+    y = pair | rows.twins("image", "text") if duplicates == "soft" else pair
+    seen = live & (y | ~(a > np.minimum(own[:, None], own) + a.dtype.type(false_negatives)))
 
     def further(anchor, cols, how):
         found = rows.live(anchor, cols, duplicates, validity) & (how != "none")
@@ -28,7 +28,7 @@ def itc(rows, *, negatives="shared", image_to_text=0.5, text_to_image=0.5, image
     c, u = rows.block("image", "neg_text"), rows.block("text", "neg_image")
     b = max(rows.count, 1)
     loss, ga, gc = direction(rows.scale, a, seen, y, c, further("image", "neg_text", negatives))
-    loss_back, ga_back, gu = direction(rows.scale, a.T, back.T, y.T, u, further("text", "neg_image", images))
+    loss_back, ga_back, gu = direction(rows.scale, a.T, seen.T, y.T, u, further("text", "neg_image", images))
     cells = {("image", "text"): (image_to_text * ga + text_to_image * ga_back.T) / b,
              ("image", "neg_text"): image_to_text * gc / b, ("text", "neg_image"): text_to_image * gu / b}
     dlog = sum((g * x).sum() for g, x in zip(cells.values(), (a, c, u), strict=True))

@@ -7,14 +7,14 @@ from vlmneg.reference.losses.itc import direction
 
 def mirror(rows, *, duplicates="mask", validity="mask"):
     """Symmetric InfoNCE of negative images with their captions, the negative captions of the same slots; true captions
-    are further candidates of a negative image. Only slots that hold both take part.
+    are further candidates of a negative image. Only slots that hold both take part, whatever validity says.
 
     References
     ----------
     arXiv:2411.02545 (TripletCLIP).
     """
     k = min(rows.per("neg_text"), rows.per("neg_image"))
-    both = rows.valid("neg_text", validity)[:, :k] & rows.valid("neg_image", validity)[:, :k]
+    both = rows.valid("neg_text")[:, :k] & rows.valid("neg_image")[:, :k]
     held = {name: np.pad(both, ((0, 0), (0, rows.per(name) - k))).reshape(-1) for name in ("neg_text", "neg_image")}
     slot = {name: np.arange(rows.count * rows.per(name)) for name in held}
     number = {name: slot[name] // max(rows.per(name), 1) * max(k, 1) + slot[name] % max(rows.per(name), 1)

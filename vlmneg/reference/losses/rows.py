@@ -109,7 +109,12 @@ class Rows:
         Of an image or a caption, and captions: those that are true for the sample's image. Of two images or two
         captions: samples one of whose captions is true for the other's image. Further captions and pictures: those of
         a sample of one's group. Negative images: those that show what the caption says; and their captions likewise.
+        A slot that holds nothing is no twin.
         """
+        return self.related(rows, cols) & self.held[cols].reshape(1, -1)
+
+    def related(self, rows, cols):
+        """The same by keys and groups alone."""
         b, n, m = self.count, self.per(rows), self.per(cols)
         of_samples = true_captions(self.text_key, self.group, self.text_key, self.group)
         if cols in ("image", "text") and rows in ("image", "text"):
