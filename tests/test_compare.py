@@ -248,7 +248,7 @@ def test_intervals_by_hand():
 
     runs = {"clip": {0: answers(1, 0, 0, 1, 0), 1: answers(1, 1, 1, 1, 0)},
             "x": {0: answers(1, 1, 1, 0, 0), 1: answers(1, 1, 1, 1, 0), 2: answers(0, 0, 0, 0, 0)}}
-    found = figures.figures(answers(0, 0, 1, 0, 0), runs, "clip", bootstrap=400)
+    found = figures.figures(answers(0, 0, 1, 0, 0), runs, bootstrap=400)
     plain, other = found["clip"]["figures"], found["x"]["difference"]
     assert plain["a"]["values"] == [0.5, 1.0] and plain["mean"]["values"] == [0.25, 1.0]
     assert plain["mean"]["mean"] == 0.625
@@ -261,9 +261,9 @@ def test_intervals_by_hand():
     assert plain["a"]["pictures"] == [0.5, 1.0]
     # b is asked of p alone; without p only a counts in the mean: pp 1/2 (1 + 1/2), qq 1/2
     assert plain["mean"]["pictures"] == [0.5, 0.75]
-    assert figures.figures(answers(0, 0, 1, 0, 0), runs, "clip", bootstrap=0)["x"]["figures"]["a"]["pictures"] is None
+    assert figures.figures(answers(0, 0, 1, 0, 0), runs, bootstrap=0)["x"]["figures"]["a"]["pictures"] is None
     with pytest.raises(ValueError, match="different questions"):
-        figures.figures(figures.Answers(subset[:4], asked[1][:4], np.zeros(4)), runs, "clip")
+        figures.figures(figures.Answers(subset[:4], asked[1][:4], np.zeros(4)), runs)
 
 
 def test_edits():

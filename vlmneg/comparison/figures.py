@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from .. import _core
 
 RETRIEVAL = {"i2t": "image_to_text", "t2i": "text_to_image"}
-MEAN = "mean"
+BASELINE, MEAN = "clip", "mean"     # plain fine-tuning; the mean of all edits
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def names_of(answers: Answers) -> list[str]:
     return [*(s for s in subsets if s not in RETRIEVAL.values()), MEAN, *RETRIEVAL.values()]
 
 
-def figures(start: Answers, runs: Mapping[str, Mapping[int, Answers]], baseline: str, bootstrap: int = 2000,
+def figures(start: Answers, runs: Mapping[str, Mapping[int, Answers]], bootstrap: int = 2000,
             seed: int = 0) -> dict[str, dict[str, Any]]:
     """Means and intervals of a start and of runs, and of their differences to the baseline.
 
@@ -56,9 +56,7 @@ def figures(start: Answers, runs: Mapping[str, Mapping[int, Answers]], baseline:
     ----------
     start : Answers
     runs : mapping of str to mapping of int to Answers
-        By recipe and seed; all to the same questions.
-    baseline : str
-        The recipe that the others are compared with.
+        By recipe and seed; all to the same questions. "clip" is what the others are compared with.
     bootstrap : int
         Draws of pictures; 0 for no interval over pictures.
     seed : int
@@ -74,12 +72,12 @@ def figures(start: Answers, runs: Mapping[str, Mapping[int, Answers]], baseline:
     for own in runs.values():
         for answers in own.values():
             questions.check(answers)
-    plain = runs.get(baseline, {})
+    plain = runs.get(BASELINE, {})
     groups = {"start": {s: start for s in plain} or {0: start}, **{name: dict(own) for name, own in runs.items()}}
     credits: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
     for name, own in groups.items():
         credits[name, "figures"] = [own[s].right for s in sorted(own)][:1 if name == "start" else None]
-        common = sorted(set(own) & set(plain)) if name != baseline else []
+        common = sorted(set(own) & set(plain)) if name != BASELINE else []
         credits[name, "difference"] = [own[s].right - plain[s].right for s in common]
     found = {key: rows for key, rows in credits.items() if rows}
     drawn = questions.draw([np.mean(rows, 0) for rows in found.values()], bootstrap, seed)

@@ -27,9 +27,8 @@ from ..runs import differences, latest_checkpoint, step_of
 from ..settings import RunSettings, SettingsError, as_json, check_keys, merged, on_scenes, read_table, run_settings
 from ..training import train, undisturbed
 from . import write
-from .figures import Answers, figures
+from .figures import BASELINE, Answers, figures
 
-BASELINE = "clip"
 PLAIN = {"objective": "infonce"}        # the baseline, where no recipe has its name
 MARK, MAKER = "comparison.json", "vlmneg compare"
 SCENES = {"kind": "scenes", "n": 8192}
@@ -370,7 +369,7 @@ def _report(plan: _Plan, began: float) -> dict[str, Any]:
     """Tables, pictures and the page of what is done so far; summary.json's content."""
     done = {label: {seed: Answers.read(*plan.measured(plan.folder(label, seed))) for seed in plan.seeds
                     if plan.done(label, seed)} for label in plan.tables}
-    found = figures(Answers.read(*plan.measured(plan.out / "start")), {k: v for k, v in done.items() if v}, BASELINE,
+    found = figures(Answers.read(*plan.measured(plan.out / "start")), {k: v for k, v in done.items() if v},
                     plan.bootstrap)
     for label, own in done.items():
         if own:

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import report, show
 from ..checkpoints import atomic_file
-from .figures import MEAN, RETRIEVAL
+from .figures import BASELINE, MEAN, RETRIEVAL
 
 COLUMNS = 4                         # of small pictures
 SHORT = {"image_to_text": "image to text R@1", "text_to_image": "text to image R@1"}
@@ -127,9 +127,13 @@ def _edits(summary: Mapping[str, Any]) -> list[str]:
     return [name for name in summary["recipes"]["start"]["figures"] if name not in (MEAN, *RETRIEVAL.values())]
 
 
+def _base(summary: Mapping[str, Any]) -> list[str]:
+    """The baseline, if it is done."""
+    return [BASELINE] if BASELINE in summary["recipes"] else []
+
+
 def _rest(summary: Mapping[str, Any]) -> list[str]:
-    """Recipes besides the start and the baseline, which is the second."""
-    return list(summary["recipes"])[2:]
+    return [label for label in summary["recipes"] if label not in ("start", BASELINE)]
 
 
 def _bars(summary: Mapping[str, Any]) -> Any:
@@ -139,9 +143,9 @@ def _bars(summary: Mapping[str, Any]) -> Any:
     for name in next(iter(recipes.values()))["figures"]:
         bars = {label: (found["figures"][name]["mean"], *_ends(found["figures"][name]))
                 for label, found in recipes.items()}
-        plain = [bars[label][0] for label in list(bars)[1:2]]
-        panels.append(show.intervals(bars, title=SHORT.get(name, show.spoken(name)), grey=list(bars)[:2],
-                                     line=plain[0] if plain else None, chance=None if name in SHORT else 0.5))
+        panels.append(show.intervals(bars, title=SHORT.get(name, show.spoken(name)), grey=("start", BASELINE),
+                                     line=bars[BASELINE][0] if BASELINE in bars else None,
+                                     chance=None if name in SHORT else 0.5))
     return _grid(panels, 2)
 
 
@@ -152,7 +156,7 @@ def _ends(figure: Mapping[str, Any]) -> list[float]:
 def _radars(summary: Mapping[str, Any]) -> Any:
     """A panel a recipe: accuracy by edit, with plain fine-tuning below it in grey."""
     recipes = summary["recipes"]
-    base = list(recipes)[1:2] or ["start"]
+    base = _base(summary) or ["start"]
     shown = {label: {name: found["figures"][name]["mean"] for name in _edits(summary)}
              for label, found in recipes.items()}
     panels = [show.radar({base[0]: shown[base[0]], label: shown[label]}, low=_middle(summary), title=show.spoken(label))
@@ -169,7 +173,7 @@ def _middle(summary: Mapping[str, Any]) -> float:
 
 def _curves(summary: Mapping[str, Any], histories: Mapping[str, list[History]]) -> Any:
     """Two panels a recipe: loss, and accuracy beside that of plain fine-tuning; the bands hold all seeds."""
-    base = list(summary["recipes"])[1:2]
+    base = _base(summary)
     panels = []
     for label in [*base, *_rest(summary)]:
         losses = _merged([run["loss"] for run in histories[label]], 60)
@@ -214,19 +218,13 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
 def page(summary: Mapping[str, Any], files: Mapping[str, bytes]) -> str:
     """The page with tables and pictures."""
     s = summary["settings"]
-    done = s["train"]
-    bold = list(summary["recipes"])[1:2]
     told: Iterable[str] = [report.paragraph(note[0].upper() + note[1:] + ".") for note in _notes(summary)[1:]]
-    start = "a small CLIP, trained with InfoNCE on other scenes" if isinstance(s["start"], str) else s["start"]
-    ways = ["recipe", "objective", "negatives", "training"]
-    brings = [[label, found["objective"], found["negatives"], found["training"]]
-              for label, found in summary["recipes"].items() if "objective" in found]
     sections = [
         ("", [report.paragraph("Recipes trained from one start on the same data, beside plain fine-tuning, which is "
-                               f"`{bold[0] if bold else 'clip'}`: same steps, batches, learning rates and seeds, and "
+                               f"`{BASELINE}`: same steps, batches, learning rates and seeds, and "
                                "no negatives."), *told]),
         ("What they know", [
-            report.html_table(*cells(summary, "figures"), means=bold),
+            report.html_table(*cells(summary, "figures"), means=[BASELINE]),
             report.paragraph("Percent of held-out questions that are answered right; a tie is wrong. After \u00b1: "
                              "half of the 95% interval over seeds (Student's t). `start` is the model before training.",
                              soft=True),
@@ -249,15 +247,24 @@ def page(summary: Mapping[str, Any], files: Mapping[str, bytes]) -> str:
             report.paragraph("Lines are means over seeds, areas hold all seeds. Losses of different objectives aren't "
                              "comparable. Accuracy on the way is that on edited captions of a part of the held-out "
                              "pictures.", soft=True)]),
-        ("How it was done", [
-            report.paragraph(f"Start: {start}. Data: `{json.dumps(s['data'])}`; held out: `{s['held_out']}`. Each run: "
-                             f"{done['steps']} steps of {done['batch']} pictures, learning rate {done['lr']:g}, "
-                             "warm-up and cosine."),
-            report.html_table(ways, brings),
-            report.paragraph(f"vlmneg {s['version']}, {s['seeds']} seeds, {s['threads']} threads. Figures: "
-                             "`summary.json`, `table.csv`; each run with its model and answers: `runs`.", soft=True)]),
+        ("How it was done", _method(summary)),
     ]
     return report.page("Recipes compared", sections)
+
+
+def _method(summary: Mapping[str, Any]) -> list[str]:
+    """What runs have in common, and what each recipe brings."""
+    s = summary["settings"]
+    start = f"`{json.dumps(s['start'])}`" if isinstance(s["start"], Mapping) else s["start"]
+    return [
+        report.paragraph(f"Start: {start}. Data: `{json.dumps(s['data'])}`; held out: `{s['held_out']}`. Each run: "
+                         f"{s['train']['steps']} steps of {s['train']['batch']} pictures, learning rate "
+                         f"{s['train']['lr']:g}, warm-up and cosine."),
+        *(report.paragraph(f"`{label}`: `{found['objective']}`; negatives: `{found['negatives']}`; training: "
+                           f"`{found['training']}`.")
+          for label, found in summary["recipes"].items() if "objective" in found),
+        report.paragraph(f"vlmneg {s['version']}, {s['seeds']} seeds, {s['threads']} threads. Figures: `summary.json`, "
+                         "`table.csv`; each run with its model and answers: `runs`.", soft=True)]
 
 
 def _compact(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
