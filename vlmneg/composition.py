@@ -322,10 +322,9 @@ def _taken(rows: list[int], visits: list[int], found: Sequence[Any]) -> list[Tak
 
 
 def _pixels(model: Any, pictures: list) -> np.ndarray:
-    """Pixels of pictures, some of which may be pixels already."""
-    shape = (3, model.config.image_size, model.config.image_size)
-    return np.stack([p if getattr(p, "dtype", None) == np.float32 and p.shape == shape else model.preprocess([p])[0]
-                     for p in pictures])
+    """Pixels of pictures, which may be pixels already."""
+    ready = getattr(pictures[0], "dtype", None) == np.float32
+    return np.stack(pictures) if ready else model.preprocess(pictures)
 
 
 def _mark(model: Any, data: Any) -> str:

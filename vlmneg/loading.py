@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -138,17 +139,20 @@ class Batches:
             true = [[own, *(c for c in t.captions if c != own)]
                     for t, own in zip(chunk, captions[start : start + EDITED], strict=True)]
             results = [self.edits(part, taken, start, chunk, true) for part in parts]
-            for i in range(len(chunk)):
-                shown = [p for r in results for p in r.image[i]]
-                made = self.pixels([results[0].images[i], *shown], [rows[start + i]] * (1 + len(shown)))
-                pixels.append(made[0])
-                negative.append(made[1:])
-                visible = (np.abs(made[1:] - made[0]) > VISIBLE).any(1).mean((1, 2)) >= LEAST
-                valid.append(np.concatenate([r.valid[i] for r in results]) & visible)
+            shown = []
+            for source, *edits in zip(results[0].images, *(r.image for r in results), strict=True):
+                shown += [source, *itertools.chain.from_iterable(edits)]
+            wide = len(shown) // len(chunk)
+            made = self.pixels(shown, np.repeat(rows[start : start + EDITED], wide).tolist())
+            made = made.reshape(len(chunk), wide, *made.shape[1:])
+            visible = (np.abs(made[:, 1:] - made[:, :1]) > VISIBLE).any(2).mean((2, 3)) >= LEAST
+            pixels.append(made[:, 0])
+            negative.append(made[:, 1:])
+            valid.append(np.concatenate([r.valid for r in results], 1) & visible)
             if self.negatives.pairs is not None:
                 said[0].extend(results[0].caption)
                 said[1].extend(results[0].source)
-        good, paired = np.array(valid, np.uint8), None
+        good, paired = np.concatenate(valid), None
         if self.negatives.pairs is not None:
             k = self.negatives.pairs.k
             for i, j in reversed(np.argwhere(good[:, :k]).tolist()):        # the first one stays
@@ -156,7 +160,7 @@ class Batches:
             text = [[c if ok else own for c, ok in zip(*row, strict=True)]
                     for own, *row in zip(captions, said[0], good[:, :k].tolist(), strict=True)]
             paired = text, good[:, :k].copy()
-        return np.stack(pixels), np.stack(negative), good, captions, paired
+        return np.concatenate(pixels), np.concatenate(negative), good, captions, paired
 
     def edits(self, part: Any, taken: list[Taken], start: int, chunk: list[Taken], true: list[list[str]]) -> Any:
         """Variants of some of a batch's pictures; what is pasted comes from the next picture of the batch."""
