@@ -38,7 +38,7 @@ def names():
 
 
 def main(out, *options):
-    code = cli.main(["compare", *names(), "--seeds", "3", "--out", out, *options])
+    code = cli.main(["compare", *names(), "--seeds", "3", "--out", str(out), *options])
     if code:
         raise SystemExit(code)
     out = Path(out)

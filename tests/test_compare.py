@@ -1,6 +1,7 @@
 """Comparing recipes: what a folder holds, that runs differ in their recipe alone, that it goes on, its intervals."""
 
 import csv
+import importlib.util
 import json
 import math
 import signal
@@ -16,7 +17,7 @@ from PIL import Image
 import vlmneg as vn
 from vlmneg import cli, show
 from vlmneg.comparison import figures, run, write
-from vlmneg.settings import SettingsError, settled
+from vlmneg.settings import SettingsError, recipes, settled
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = {"data": {"kind": "scenes", "n": 48, "size": 32}, "held_out": 40,
@@ -366,3 +367,31 @@ def test_ctrl_c_goes_on(tmp_path):
     _, err = running.communicate(timeout=60)
     assert running.returncode == 130 and err.strip().endswith("the same command goes on") and "Traceback" not in err
     assert vn.latest_checkpoint(tmp_path / "runs" / "clip" / "seed-0") is not None
+
+
+def page_maker(monkeypatch, tmp_path):
+    spec = importlib.util.spec_from_file_location("make_recipes", ROOT / "docs" / "make_recipes.py")
+    maker = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(maker)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "recipes.md").write_text((ROOT / "docs" / "recipes.md").read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setattr(maker, "DOCS", tmp_path)
+    monkeypatch.setattr(maker, "PAGE", tmp_path / "recipes.md")
+    return maker
+
+
+def test_the_page_is_of_all_recipes(monkeypatch, tmp_path):
+    names = list(page_maker(monkeypatch, tmp_path).names())
+    assert {n for n in names if ":" not in n} == set(recipes()) - {"scenes", "photos"}
+    assert {n.partition(":")[0] for n in names} == {n for n in names if ":" not in n}
+
+
+@pytest.mark.slow
+def test_the_page_is_made(monkeypatch, tmp_path):
+    """Every recipe, and every released behaviour, trains on scenes and stands in the table."""
+    maker = page_maker(monkeypatch, tmp_path)
+    maker.main(tmp_path / "out", *WORDS, "--steps", "2", "--seeds", "1")
+    text = (tmp_path / "recipes.md").read_text(encoding="utf-8")
+    assert all(f"| `{name}` |" in text for name in maker.names())
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["failed"] == {}
+    assert {p.name for p in (tmp_path / "images").iterdir()} == {"recipes_bars.png", "recipes_radar.png"}
