@@ -153,6 +153,22 @@ def test_one_pair_of_several_edits(data):
     assert set(kinds) == {"attribute_swap", "replacement"}      # a grey picture has no caption, so it is never chosen
 
 
+def test_captions_where_there_is_no_pair(data):
+    made = pairs(image.exact(k=1, kinds="relation_swap"), text=text.exact(k=1, kinds="replacement"))
+    batch = batches(data, negatives=made, batch=22)(0)
+    having = np.array([[any(k == "relation_swap" for k, _ in data[int(g)].negatives)] for g in batch.group])
+    assert 0 < having.sum() < 22 and (batch.neg_image_valid == having).all() and batch.valid.all()
+    for group, (said,), (own,) in zip(batch.group, batch.negatives, having, strict=True):
+        assert dict(data[int(group)].negatives)["relation_swap" if own else "replacement"] == said
+    assert repr(for_training({"pairs": "image.exact", "text": "text.swap"})) == (
+        "pairs(exact(k=1, kinds=None), text=swap(k=2, kinds=None))")
+    with pytest.raises(TypeError, match="text must be negatives of captions with at least 2 slots"):
+        pairs(image.exact(k=2), text=text.swap(k=1))
+    words = vn.negatives.annotate(data.captions())
+    noted = sides([made, text.replace(k=1)]).annotated(words)
+    assert noted.pairs.text.annotations is noted.text.annotations is words
+
+
 def test_pairs_of_photographs(shared):
     coco = shared / "coco"
     photographs = vn.data.coco(coco / "captions.json", coco / "images", coco / "instances.json")

@@ -62,7 +62,7 @@ def train_from(settings: RunSettings, *, data: Any = None, model: Clip | None = 
         log.warning("%d samples; left out: %s", len(data), left_out)
     objective = make_objective(settings.objective, settings.compat)
     negatives = for_training(settings.negatives)
-    if negatives.text is not None and settings.tagger != "lexicon":
+    if negatives.captions and settings.tagger != "lexicon":
         negatives = negatives.annotated(make_annotations(settings, data, progress))
     model = make_model(settings.model, data, settings.train.seed) if model is None else model
     records = train(model, data, objective, negatives, positives=make_positives(settings.positives),

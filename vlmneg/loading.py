@@ -115,13 +115,17 @@ class Batches:
         """Negative captions and which are valid: those of pairs, then those made of the captions."""
         text: list[list[str]] = [[] for _ in captions]
         valid = np.zeros((len(captions), 0), np.uint8)
+        others = [[c for c in t.captions if c != own] for t, own in zip(taken, captions, strict=True)]
+        options = {"seed": self.seed, "visit": int(visits[0]) if (visits == visits[0]).all() else visits, "ids": keys,
+                   "avoid": others, "samples": [t.sample for t in taken]}
         if paired is not None:
             text, valid = paired
+            if self.negatives.pairs.text is not None:
+                made = self.negatives.pairs.text(captions, **options)
+                for i, k in np.argwhere(valid == 0):
+                    text[i][k], valid[i, k] = made.text[i][k], made.valid[i, k]
         if self.negatives.text is not None:
-            others = [[c for c in t.captions if c != own] for t, own in zip(taken, captions, strict=True)]
-            visit = int(visits[0]) if (visits == visits[0]).all() else visits
-            made = self.negatives.text(captions, seed=self.seed, visit=visit, ids=keys, avoid=others,
-                                       samples=[t.sample for t in taken])
+            made = self.negatives.text(captions, **options)
             text = [a + list(b) for a, b in zip(text, made.text, strict=True)]
             valid = np.concatenate([valid, made.valid], 1)
         return same_tokens_cleared(self.tokenizer, self.context, captions, text, valid)

@@ -81,7 +81,8 @@ def for_training(source: Any) -> Sides:
     Parameters
     ----------
     source : str, path, mapping or list
-        As `recipe` takes them, and tables {pairs = negatives of pictures, k}, whose captions are used too.
+        As `recipe` takes them, and tables {pairs = negatives of pictures, k, text}, whose captions
+        are used too.
 
     Returns
     -------
@@ -121,11 +122,11 @@ def _parts(source: Any) -> Iterator[Any]:
 
 
 def _pairs(table: Mapping[str, Any]) -> pairs:
-    check_keys(table, ["pairs", "k"], "negatives.")
+    check_keys(table, ["pairs", "k", "text"], "negatives.")
     inner = table["pairs"]
     images = recipe(inner if isinstance(inner, list) else [inner])
     try:
-        return pairs(images, k=table.get("k"))
+        return pairs(images, k=table.get("k"), text=recipe([table["text"]]) if "text" in table else None)
     except (ValueError, TypeError) as error:
         raise SettingsError(f"negatives.pairs: {error}") from None
 

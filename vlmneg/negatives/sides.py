@@ -31,6 +31,8 @@ class pairs:
         Pairs a picture, drawn from the slots of `images` that are valid. For many photographs it isn't clear what an
         edit makes of the caption, so that one pair of several edits is there more often than that of one edit. By
         default all slots.
+    text : Negatives, optional
+        What fills the caption slots of pairs that aren't valid; their pictures stay invalid.
 
     Examples
     --------
@@ -39,14 +41,22 @@ class pairs:
     (2, 1)
     """
 
-    def __init__(self, images: ImageNegatives, *, k: int | None = None) -> None:
+    def __init__(self, images: ImageNegatives, *, k: int | None = None, text: Any = None) -> None:
         if not isinstance(images, ImageNegatives):
             raise TypeError(f"pairs are made of negatives of pictures, as image.recolour(), got {images!r:.80}")
         self.images, self.parts = images, images.parts
         self.k = images.k if k is None else integer(k, "k", 1, images.k + 1)
+        if text is not None and not (isinstance(text, Negatives) and text.k >= self.k):
+            raise TypeError(f"text must be negatives of captions with at least {self.k} slots, got {text!r:.80}")
+        self.text = text
 
     def __repr__(self) -> str:
-        return f"pairs({self.images!r})" if self.k == self.images.k else f"pairs({self.images!r}, k={self.k})"
+        drawn = "" if self.k == self.images.k else f", k={self.k}"
+        return f"pairs({self.images!r}{drawn}{'' if self.text is None else f', text={self.text!r}'})"
+
+    def annotated(self, annotations: Any) -> pairs:
+        """The same, with these words of the captions; see `Negatives.annotated`."""
+        return self if self.text is None else pairs(self.images, k=self.k, text=self.text.annotated(annotations))
 
     @property
     def types(self) -> list[str]:
@@ -124,7 +134,8 @@ class Sides:
 
     def annotated(self, annotations: Any) -> Sides:
         """The same, with these words of the captions; see `Negatives.annotated`."""
-        return self if self.text is None else dataclasses.replace(self, text=self.text.annotated(annotations))
+        read = {n: getattr(self, n) for n in ("pairs", "text")}
+        return dataclasses.replace(self, **{n: p and p.annotated(annotations) for n, p in read.items()})
 
 
 def sides(negatives: Any) -> Sides:
