@@ -218,3 +218,18 @@ def test_golden_tripletclip(level):
     del data["valid"]
     r = (losses.itc() + losses.mirror()).on(**data, scale=10.0)
     assert list(r.terms.values()) == pytest.approx([0.182593271, 1.300697631], rel=1e-6)
+
+
+@pytest.mark.parametrize("name, params", SETTINGS, ids=str)
+def test_tiles_of_any_size(name, params):
+    objective, found = losses.get(name, **params), []
+    data = fit(objective, filled(every_set(150, 2, 8)) if params.get("validity") == "off" else every_set(150, 2, 8))
+    for objective._tile in (None, (1, 16), (128, 3), (50, 77)):
+        found.append(objective.on(**data, scale=30.0, bias=-3.0))
+    for r in found[1:]:
+        assert r.loss == pytest.approx(found[0].loss, rel=1e-5, abs=1e-5)
+        for one in ("image", "text", *MASKS):
+            d = getattr(r, f"d{one}")
+            if d is not None:
+                want = getattr(found[0], f"d{one}")
+                assert np.allclose(d, want, rtol=1e-3, atol=2e-6 + 1e-4 * np.abs(want).max()), one
