@@ -259,7 +259,7 @@ def evaluate(
         given |= {"neg_image": neg_image, "neg_image_valid": more_valid}
     if pos_valid.shape[1]:
         given |= {"pos_text": pos_text, "pos_text_valid": pos_valid}
-    if tokens is not None:
+    if patches is not None and tokens is not None:
         own, starts = _own_tokens(texts, offsets)
         given |= {"patches": patches[:b], "tokens": tokens[own], "token_offsets": starts}
     if types is not None:
@@ -275,7 +275,7 @@ def evaluate(
         e = model.config.embed
         d = {name: getattr(r, name, None) for name in ("dimage", "dneg_image", "dtext", "dneg_text", "dpos_text")}
         dpatches = dtokens = None
-        if tokens is not None:
+        if patches is not None and tokens is not None:
             dpatches, dtokens = np.zeros_like(patches), np.zeros_like(tokens)
             dpatches[:b], dtokens[own] = r.dpatches, r.dtokens
         rows.backward(pictures.gather([d["dimage"], d["dneg_image"]], e),
