@@ -99,7 +99,7 @@ def test_pytorch(form, params):
         data = {key: x for key, x in every_set(b, 2, 32, plain=True).items()
                 if key in ("image", "text") or key in objective.needs}
         x = {key: torch.from_numpy(rows.copy()).requires_grad_() for key, rows in data.items()}
-        log_scale, bias = (torch.tensor(v, dtype=torch.float32, requires_grad=True) for v in (np.log(scale), -scale / 3))
+        log_scale, bias = (torch.tensor(v, dtype=torch.float32).requires_grad_() for v in (np.log(scale), -scale / 3))
         loss = form(x, log_scale.exp(), bias, **params)
         loss.backward()
         r = objective.on(**data, scale=float(log_scale.exp().detach()), bias=bias.item())
