@@ -8,6 +8,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import vlmneg as vn
 from vlmneg import _core, losses
@@ -38,7 +40,7 @@ CASES = [
           reduce=("mean", "sum")),
     *grid("triplet", anchor=("image", "text"), margin=(0.2,)),
 ]
-THETA, ALPHA = np.array([2.0, 0.5, 1.0]), 4.0  # what rank and pos remember, by the number of slots at most
+THETA, ALPHA = np.array([2.0, 0.5, 1.0, 3.0, 0.0, 0.7]), 4.0  # what rank and pos remember
 
 
 def case_id(case):
@@ -85,10 +87,10 @@ def lse(z):
 
 def plain(name, params, data, scale, state=None):
     """Loss of one term, from its formula."""
-    given = {"anchor": "image", "positive": {"own": "pair", "intra": "self"}.get(name), "scale": 0.0, "factor": 1.0,
+    p = {"anchor": "image", "positive": {"own": "pair", "intra": "self"}.get(name), "scale": 0.0, "factor": 1.0,
              "invalid": "drop", "reduce": {"rank": "valid"}.get(name, "mean"), "units": "logit", "margin": None,
              **params}
-    s = given["scale"] or scale
+    s = p["scale"] or scale
     v, t = data["image"], data["text"]
     held = {key: [[k for k, m in enumerate(row) if m] for row in data[mask]] for key, mask in MASKS.items()}
     found, cells = [], 0
@@ -96,35 +98,35 @@ def plain(name, params, data, scale, state=None):
         a = dot(v[i], t[i])
         texts, images = held["neg_text"][i], held["neg_image"][i]
         if name == "own":
-            x, other = (v[i], "text") if given["anchor"] == "image" else (t[i], "image")
+            x, other = (v[i], "text") if p["anchor"] == "image" else (t[i], "image")
             wrong = held[f"neg_{other}"][i]
             z = [s * dot(x, data[f"neg_{other}"][i, k]) for k in wrong]
-            right = [s * a] if given["positive"] == "pair" else [
+            right = [s * a] if p["positive"] == "pair" else [
                 s * dot(x, data[f"pos_{other}"][i, k]) for k in held[f"pos_{other}"][i]]
-            zeros = [0.0] * (data[f"neg_{other}"].shape[1] - len(wrong)) if given["invalid"] == "zero" else []
+            zeros = [0.0] * (data[f"neg_{other}"].shape[1] - len(wrong)) if p["invalid"] == "zero" else []
             if wrong and right:
                 found.append(lse(right + z + zeros) - lse(right))
         elif name == "focal":
             z = [s * a] + [s * dot(v[i], data["neg_text"][i, k]) for k in texts]
-            zeros = [0.0] * (data["neg_text"].shape[1] - len(texts)) if given["invalid"] == "zero" else []
+            zeros = [0.0] * (data["neg_text"].shape[1] - len(texts)) if p["invalid"] == "zero" else []
             log = [x - lse(z + zeros) for x in z]
-            y = [given["smoothing"] / len(z)] * len(z)
-            y[0] += 1 - given["smoothing"]
+            y = [p["smoothing"] / len(z)] * len(z)
+            y[0] += 1 - p["smoothing"]
             if texts:
-                found.append(-sum(w * (1 - math.exp(x)) ** given["gamma"] * x for w, x in zip(y, log, strict=True)))
+                found.append(-sum(w * (1 - math.exp(x)) ** p["gamma"] * x for w, x in zip(y, log, strict=True)))
         elif name == "rank":
-            u = scale if given["units"] == "logit" else 1.0
+            u = scale if p["units"] == "logit" else 1.0
             for k in texts:
-                th = given["fixed"] if given["margin"] == "fixed" else state[k]
+                th = p["fixed"] if p["margin"] == "fixed" else state[k]
                 found.append(max(th + u * dot(v[i], data["neg_text"][i, k]) - u * a, 0.0))
-            cells += len(texts) if given["reduce"] == "valid" else data["neg_text"].shape[1]
+            cells += len(texts) if p["reduce"] == "valid" else data["neg_text"].shape[1]
         elif name == "triplet":
-            x, other, wrong = (v[i], "text", texts) if given["anchor"] == "image" else (t[i], "image", images)
-            found += [max(given["margin"] + dot(x, data[f"neg_{other}"][i, k]) - a, 0.0) for k in wrong]
+            x, other, wrong = (v[i], "text", texts) if p["anchor"] == "image" else (t[i], "image", images)
+            found += [max(p["margin"] + dot(x, data[f"neg_{other}"][i, k]) - a, 0.0) for k in wrong]
         elif name == "pos":
-            found.append(max((given["fixed"] if given["margin"] == "fixed" else state[0]) - scale * a, 0.0))
+            found.append(max((p["fixed"] if p["margin"] == "fixed" else state[0]) - scale * a, 0.0))
         elif name == "align":
-            side, what = given["between"].split("_")
+            side, what = p["between"].split("_")
             apart = [square(data[one][i], data[f"teacher_{one}"][i]) for one in ("image", "text")
                      if what == "teacher" and side in (one, "both")]
             many = [square(data[side][i], data[f"pos_{side}"][i, k]) for k in held[f"pos_{side}"][i]
@@ -132,23 +134,23 @@ def plain(name, params, data, scale, state=None):
             if apart or many:
                 found.append(sum(apart) + (sum(many) / len(many) if many else 0.0))
         elif name == "intra":
-            side = "text" if given["modality"] == "text" else "image"
+            side = "text" if p["modality"] == "text" else "image"
             x = data[side][i]
-            if given["modality"] == "shifted":
+            if p["modality"] == "shifted":
                 still = data.get("still", data)  # captions whose gradient is stopped
-                d = [[given["factor"] * (y - x) for x, y in zip(still["text"][i], still["neg_text"][i, k], strict=True)]
+                d = [[p["factor"] * (y - x) for x, y in zip(still["text"][i], still["neg_text"][i, k], strict=True)]
                      for k in texts]
                 z = [s * (1 + dot(v[i], x)) for x in d]
             else:
                 z = [s * dot(x, data[f"neg_{side}"][i, k]) for k in held[f"neg_{side}"][i]]
             right = {"self": [s], "cross": [scale * a], "teacher": [s * dot(x, data[f"teacher_{side}"][i])],
                      "paraphrase": [s * dot(x, data[f"pos_{side}"][i, k]) for k in held[f"pos_{side}"][i]],
-                     "none": []}[given["positive"]]
-            if z and given["positive"] == "none":
+                     "none": []}[p["positive"]]
+            if z and p["positive"] == "none":
                 found.append(lse(z))
             elif z and right:
                 found.append(sum(lse([z0, *z]) - z0 for z0 in right) / len(right))
-    if not found or given["reduce"] == "sum":
+    if not found or p["reduce"] == "sum":
         return sum(found)
     return sum(found) / (cells or len(found))
 
@@ -412,9 +414,20 @@ def test_validity_off():
     ("intra", {"modality": "text"}, embed.interpolate()), ("intra", {}, embed.shift()),
     ("intra", {"scale": 5.0, "positive": "cross"}, embed.shift(factor=0.5)),
     ("intra", {"modality": "shifted"}, embed.interpolate(k=1)),
+    ("own", {"anchor": "text"}, embed.shift(unit=True)), ("triplet", {"anchor": "text"}, embed.gaussian()),
+    ("own", {"anchor": "text", "positive": "bag"}, embed.hardest()), ("intra", {}, embed.hardest(k=2)),
 ], ids=str)
 def test_made_negatives_beside_given_ones(level, name, params, made):
     check(name, params, batch(7, 2), 10.0, made)
+    keys = {"group": np.arange(7) // 2, "text_key": np.arange(7), "neg_key": np.arange(14).reshape(7, 2)}
+    check(name, params, {**batch(7, 2), **keys}, 10.0, made)  # some slots are true, some pictures shifted to the pair
+
+
+@given(st.sampled_from(CASES), st.integers(1, 20), st.integers(0, 5), st.integers(1, 70), st.floats(0.5, 100),
+       st.integers(0, 99))
+@settings(max_examples=150, deadline=None)
+def test_any_sizes(case, b, k, e, scale, seed):
+    check(*case, batch(b, k, e, seed), scale)
 
 
 def across(d, rows):
