@@ -21,6 +21,7 @@ else:
 
 RECIPES = Path(__file__).parent / "recipes"
 NAMED = {"model": "preset", "data": "kind", "compose": "kind"}     # what a string in a table's place stands for
+PARTS = ("scenes", "released")      # of a file: what goes before the rest there
 
 
 class SettingsError(ValueError):
@@ -213,7 +214,9 @@ def override(table: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any
 
 
 def settled(source: str | Path, assignments: Iterable[str] = ()) -> dict[str, Any]:
-    """The table of a file or recipe with key=value set, and with its section [scenes] where the data are drawn scenes.
+    """The table of a file or recipe with key=value set, and with those of its parts [scenes] and [released] that apply.
+
+    [scenes] is for drawn scenes, [released] for compat = "released".
 
     Examples
     --------
@@ -221,9 +224,12 @@ def settled(source: str | Path, assignments: Iterable[str] = ()) -> dict[str, An
     {'kind': 'scenes', 'n': 64}
     """
     table, assignments = read_table(source), list(assignments)
-    scenes = table.pop("scenes", {})
+    parts = {name: table.pop(name, {}) for name in PARTS}
     changed = override(table, assignments)
-    return override(merged(table, scenes), assignments) if scenes and on_scenes(changed) else changed
+    for name, applies in (("scenes", on_scenes(changed)), ("released", changed.get("compat") == "released")):
+        if applies:
+            table = merged(table, parts[name])
+    return override(table, assignments)
 
 
 def on_scenes(table: Mapping[str, Any]) -> bool:
@@ -277,7 +283,7 @@ def run_settings(table: Mapping[str, Any]) -> RunSettings:
     Traceback (most recent call last):
     vlmneg.settings.SettingsError: unknown key train.bacth: did you mean train.batch?
     """
-    table = {key: value for key, value in table.items() if key != "scenes"}     # `settled` has read it
+    table = {key: value for key, value in table.items() if key not in PARTS}    # `settled` has read them
     fields = [f.name for f in dataclasses.fields(RunSettings)]
     train_names = [f.name for f in dataclasses.fields(TrainSettings)]
     check_keys(table, fields, "", [f"train.{n}" for n in train_names])
@@ -291,8 +297,10 @@ def run_settings(table: Mapping[str, Any]) -> RunSettings:
     for name, value in values.items():
         if not isinstance(value, kinds[name]) and (name, value) != ("compat", None):
             raise SettingsError(f"{name} must be {_wanted(kinds[name])}, got {value!r}")
-    if values.get("compat") not in (None, "released"):
-        raise SettingsError(f'compat must be "released" or left out, got {values["compat"]!r}')
+    if values.get("compat") not in (None, "corrected", "released"):
+        raise SettingsError(f'compat must be "corrected" or "released", got {values["compat"]!r}')
+    if values.get("compat") == "corrected":
+        values["compat"] = None
     for name in ("negatives", "positives"):
         if name in values and not isinstance(values[name], list):
             values[name] = [values[name]]

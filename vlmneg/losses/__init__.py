@@ -15,11 +15,28 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .named import get, infonce, names, negclip
+from .named import (
+    NAMED,
+    ahnpl,
+    ce_clip,
+    clip,
+    dac,
+    fsc,
+    get,
+    gnm,
+    infonce,
+    names,
+    negclip,
+    roesch,
+    siglip,
+    tripletclip,
+    tsvlc,
+)
 from .objective import Objective, Result
 from .term import TERMS, Parameter, Term
 
-__all__ = ["Objective", "Parameter", "Result", "Term", "get", "infonce", "names", "negclip"]
+__all__ = ["NAMED", "Objective", "Parameter", "Result", "Term", "ahnpl", "ce_clip", "clip", "dac", "fsc", "get", "gnm",
+           "infonce", "names", "negclip", "roesch", "siglip", "tripletclip", "tsvlc"]
 
 
 def __getattr__(name: str) -> Callable[..., Objective]:

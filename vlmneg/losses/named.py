@@ -278,7 +278,8 @@ def ahnpl(bound: float = 10, margin: str = "mean", w_img: float = 1.0, pos_margi
 
     References
     ----------
-    Huang et al., Adaptive hard negative perturbation learning, IJCAI 2025. arXiv:2505.15576.
+    Huang et al., Visual perturbation and adaptive hard negative contrastive learning for compositional reasoning in
+    vision-language models, IJCAI 2025. arXiv:2505.15576.
 
     Examples
     --------
