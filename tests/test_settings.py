@@ -147,7 +147,7 @@ def test_recipe_errors(source, sentence):
 def test_compat_reaches_the_objective():
     assert settings.run_settings({"compat": "released"}).compat == "released"
     assert settings.run_settings({}).compat is None
-    with pytest.raises(SettingsError, match='compat must be "released" or left out, got \'paper\''):
+    with pytest.raises(SettingsError, match='compat must be "corrected" or "released", got \'paper\''):
         settings.run_settings({"compat": "paper"})
     with pytest.raises(SettingsError, match="needs one named objective"):
         experiment.make_objective(["infonce", "negclip"], "released")

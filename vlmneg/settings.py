@@ -209,7 +209,11 @@ def override(table: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any
             place = place.setdefault(folder, {})
             if not isinstance(place, dict):
                 raise SettingsError(f"{key.strip()} can't be set: {folder} is no table")
-        place[last] = _literal(value.strip())
+        chosen = _literal(value.strip())
+        if place is table and last == "model" and isinstance(chosen, str) and isinstance(table.get("model"), Mapping):
+            kept = {k: v for k, v in table["model"].items() if k not in ("checkpoint", "preset")}
+            chosen = {"preset": chosen, **kept}     # another model, what the recipe asks of it stays
+        place[last] = chosen
     return table
 
 

@@ -1,0 +1,47 @@
+"""Each recipe on photographs: ten steps with a ViT-B/32, stopped and gone on with to the same bits, state included."""
+
+import json
+
+import numpy as np
+import pytest
+
+from vlmneg.experiment import train_from
+from vlmneg.runs import latest_checkpoint
+from vlmneg.settings import recipes, run_settings, settled
+
+OWN_MODEL = ("photos", "scenes")        # these start from scratch with sizes of their own
+
+
+def run(name, coco, out, compat, **options):
+    """Records of a recipe on photographs, with weights that a seed gives."""
+    assignments = [f"data.captions={coco / 'captions.json'}", f"data.images={coco / 'images'}",
+                   f"data.instances={coco / 'instances.json'}", "data.kind=coco", "model=vit_b_32", f"out={out}",
+                   "train.batch=4", "train.steps=10", "train.lr=1e-5", "train.warmup=2", f"compat={compat}"]
+    return train_from(run_settings(settled(name, assignments)), **options)
+
+
+def state_and_bits(folder):
+    checkpoint = latest_checkpoint(folder)
+    files = {path.name: path.read_bytes() for path in checkpoint.iterdir() if path.suffix == ".safetensors"}
+    return json.loads((checkpoint / "state.json").read_text())["objective"], files
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", [name for name in recipes() if name not in OWN_MODEL])
+def test_ten_steps_on_photographs(name, shared, tmp_path):
+    coco, compat = shared / "coco", "released" if name in ("gnm", "ce_clip") else "corrected"
+    whole = list(run(name, coco, tmp_path / "whole", compat))
+    assert [r.step for r in whole] == list(range(1, 11)) and all(np.isfinite(r.loss) for r in whole)
+    assert whole[0].grad_norm > 0
+    for record in run(name, coco, tmp_path / "parts", compat):
+        if record.step == 4:
+            break
+    rest = list(run(name, coco, tmp_path / "parts", compat, resume=True))
+    assert [r.step for r in rest] == list(range(5, 11))
+    assert [r.loss for r in rest] == [r.loss for r in whole[4:]]
+    state, files = state_and_bits(tmp_path / "whole")
+    other_state, other_files = state_and_bits(tmp_path / "parts")
+    assert state == other_state and files == other_files
+    if name in ("ahnpl", "ce_clip"):
+        assert any(theta > 0 for term in state.values() for theta in term["theta"])
