@@ -156,7 +156,7 @@ def test_recipes_say_what_the_papers_do(name):
     from vlmneg.experiment import make_objective
 
     objective = make_objective(settings.objective)
-    assert objective.needs - {"score"} <= {"neg_text", "neg_image", "pos_text"}
+    assert objective.needs - {"score", "bias"} <= {"neg_text", "neg_image", "pos_text"}
     assert bool(settings.negatives) == bool({"neg_text", "neg_image"} & objective.needs)
 
 

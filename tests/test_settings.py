@@ -151,5 +151,6 @@ def test_compat_reaches_the_objective():
         settings.run_settings({"compat": "paper"})
     with pytest.raises(SettingsError, match="needs one named objective"):
         experiment.make_objective(["infonce", "negclip"], "released")
-    with pytest.raises(SettingsError, match="compat"):
-        experiment.make_objective("infonce", "released")             # it has no other behaviour
+    with pytest.raises(SettingsError, match="itc has no parameter 'compat'"):
+        experiment.make_objective("itc", "released")                 # a term has no other behaviour
+    assert repr(experiment.make_objective("infonce", "released")) == "itc(negatives='none', duplicates='off')"

@@ -58,6 +58,16 @@ bind_gradients(PyObject *gradients, vn_rows *rows, vnpy_axes *ax)
     return 0;
 }
 
+/* negative captions of a sample, given ones and made ones */
+static int64_t
+caption_slots(const vn_rows *rows)
+{
+    int64_t K = rows->given[VN_NEG_TEXT];
+    for (int m = 0; rows->made != NULL && m < rows->made->slots; m++)
+        K += rows->made->slot[m].side == VN_TEXT;
+    return K;
+}
+
 /* what the terms remember: a tuple of an array or None each */
 static int
 bind_state(PyObject *state, int terms, vn_rows *rows)
@@ -70,9 +80,9 @@ bind_state(PyObject *state, int terms, vn_rows *rows)
         vnpy_axes own = {{0}, {0}};
         int ok = 1;
         rows->state[u] = vnpy_in_or_none(PyTuple_GET_ITEM(state, u), "state", NPY_FLOAT32, "T", &own, &ok);
-        int64_t least = rows->given[VN_NEG_TEXT] + (rows->made != NULL ? rows->made->slots : 0);
-        if (ok && rows->state[u] != NULL && vnpy_size(&own, 'T') < VN_MAX(least, 1)) {
-            PyErr_Format(PyExc_ValueError, "state must hold %lld numbers, got %lld", (long long)VN_MAX(least, 1),
+        int64_t least = VN_MAX(caption_slots(rows), 1);
+        if (ok && rows->state[u] != NULL && vnpy_size(&own, 'T') < least) {
+            PyErr_Format(PyExc_ValueError, "state must hold %lld numbers, got %lld", (long long)least,
                          (long long)vnpy_size(&own, 'T'));
             return -1;
         }
@@ -86,11 +96,9 @@ static int
 bind_notes(PyObject *notes, vn_rows *rows)
 {
     vnpy_axes own = {{0}, {0}};
-    int64_t K = rows->given[VN_NEG_TEXT];
+    int64_t K = caption_slots(rows);
     if (notes == Py_None)
         return 0;
-    for (int m = 0; rows->made != NULL && m < rows->made->slots; m++)
-        K += rows->made->slot[m].side == VN_TEXT;
     if ((rows->notes = vnpy_inout(notes, "notes", NPY_FLOAT64, "K,5", &own)) == NULL)
         return -1;
     if (vnpy_size(&own, 'K') == K)
