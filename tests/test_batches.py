@@ -462,6 +462,9 @@ def test_neighbours(data, tmp_path):
     again = batches(data, {"kind": "neighbours", "k": 2}, negatives=text.exact(k=1))
     again.prepare(fresh(seed=77), tmp_path, True, False)    # a run that goes on reads what it found
     same(make(3), again(3))
+    (tmp_path / "neighbours.npz").write_bytes((tmp_path / "neighbours.npz").read_bytes()[:99])
+    again.prepare(model(), tmp_path, True, False)           # a damaged file is made again
+    assert (again.composition.rows == rows).all()
     again.prepare(fresh(seed=77), tmp_path, False, False)   # another start model finds its own
     assert (again.composition.rows != rows).any()
 
@@ -511,6 +514,14 @@ def test_an_epoch_of_groups_and_of_neighbours(data):
     for compose, steps in ((GROUPS, 8), ({"kind": "neighbours"}, 2), (None, 2)):
         plan = [r.epoch for r in training.train(fresh(), data, batch=8, epochs=2, compose=compose, augment=False)]
         assert plan == [0] * steps + [1] * steps
+
+
+def test_words_of_all_captions_are_found(tmp_path):
+    """Those of edited scenes too, where batches hold them."""
+    pytest.importorskip("textblob")
+    assert cli.main(["train", "scenes", "data.n=6", "data.size=32", "model.image_size=32", "train.steps=2",
+                     "compose=groups", "compose.fill=1", "compose.n=6", "negatives=text.replace", "tagger=textblob",
+                     f"out={tmp_path / 'a'}"]) == 0
 
 
 def test_recipe_by_option(tmp_path, capsys):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
+import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -113,11 +114,10 @@ class Neighbours:
         """Find the neighbours, or read them from a run's folder, where they are kept."""
         file = folder / "neighbours.npz" if folder else None
         mark = _mark(model, self.data)
-        if file and file.exists():
-            kept = np.load(file)
-            if kept["rows"].shape == (len(self.data), self.k) and (going_on or str(kept["mark"]) == mark):
-                self.rows = kept["rows"]
-                return
+        rows, marked = _kept(file)
+        if rows is not None and rows.shape == (len(self.data), self.k) and (going_on or marked == mark):
+            self.rows = rows
+            return
         vectors, group = embedded(model, self.data, decode, progress)
         self.rows = nearest(vectors, group, self.k)
         if file:
@@ -250,13 +250,19 @@ def _composed(kind: str, table: dict[str, Any], data: Any, batch: int, seed: int
     if kind == "neighbours":
         return Neighbours(data, batch, seed, **table)
     if kind == "groups":
-        source = data.variations() if hasattr(data, "variations") else data
-        if hasattr(source, "groups") and hasattr(source, "photos"):
+        source = grouped(data)
+        if source is not None:
             return Groups(source, batch, seed, **table)
         batch = integer(table.get("n", batch), "n", 1, 2**31)
         log.warning("this data has no variations to group, so batches are plain, of %d pairs; data.annotations would "
                     "name them, as vlmneg gnm writes them", min(batch, len(data)))
     return Plain(data, batch, seed)
+
+
+def grouped(data: Any) -> Any:
+    """What groups are drawn from: data with `groups` and `photos`, or what its `variations` gives; None without."""
+    source = data.variations() if hasattr(data, "variations") else data
+    return source if hasattr(source, "groups") and hasattr(source, "photos") else None
 
 
 def embedded(model: Any, data: Any, decode: Decode, progress: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -325,6 +331,17 @@ def _pixels(model: Any, pictures: list) -> np.ndarray:
     """Pixels of pictures, which may be pixels already."""
     ready = getattr(pictures[0], "dtype", None) == np.float32
     return np.stack(pictures) if ready else model.preprocess(pictures)
+
+
+def _kept(file: Path | None) -> tuple[np.ndarray | None, str]:
+    """Neighbours of a file and what they follow from; None where it isn't there or not whole."""
+    try:
+        if file is not None:
+            with np.load(file) as kept:
+                return kept["rows"], str(kept["mark"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        pass
+    return None, ""
 
 
 def _mark(model: Any, data: Any) -> str:

@@ -14,6 +14,7 @@ from . import data as datasets
 from . import losses
 from .arrays import number
 from .clip import Clip
+from .composition import Joined, grouped
 from .config import ClipConfig
 from .negatives.annotations import annotate
 from .negatives.recipe import for_training, recipe
@@ -125,6 +126,12 @@ def make_positives(listed: list) -> Positives | None:
         raise SettingsError(f"positives: {error}") from None
 
 
+def _captions(settings: RunSettings, data: Any) -> list[str]:
+    """All that batches may say of pictures."""
+    source = grouped(data) if settings.compose.get("kind") == "groups" else None
+    return data.captions() if source is None else Joined(source, source.photos).captions()
+
+
 def make_annotations(settings: RunSettings, data: Any, progress: bool) -> Any:
     """Words of the data's captions by the tagger that settings name; kept beside the data, or with the run."""
     source = Path(settings.data.get("captions") or settings.data.get("path") or Path(settings.out) / "captions")
@@ -132,7 +139,7 @@ def make_annotations(settings: RunSettings, data: Any, progress: bool) -> Any:
         source = Path(settings.out) / source.name
         source.parent.mkdir(parents=True, exist_ok=True)
     try:
-        return annotate(data.captions(), settings.tagger, cache=source, progress=progress)
+        return annotate(_captions(settings, data), settings.tagger, cache=source, progress=progress)
     except (ValueError, TypeError) as error:
         raise SettingsError(f"tagger: {error}") from None
 

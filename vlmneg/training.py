@@ -226,7 +226,8 @@ def train(model: Any, data: Sequence, objective: Any = None, negatives: Any = No
     if out is not None:
         config = {"train": dataclasses.asdict(settings), "model": dataclasses.asdict(model.config),
                   "tokenizer": model.tokenizer.hash, "objective": _described(objective),
-                  "negatives": _described(negatives), "positives": _described(positives), "compose": compose,
+                  "negatives": _described(negatives), "positives": _described(positives),
+                  "compose": None if compose in ("plain", {"kind": "plain"}) else compose,
                   "data": {"length": len(data)}}
         free = {"train.epochs", "train.save_every", "train.keep", "train.workers"}
         run = Run.open(out, config, keep, resume, free | ({"train.steps"} if schedule == "constant" else set()))
