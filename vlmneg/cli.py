@@ -113,7 +113,7 @@ def parser() -> Parser:
     compare.add_argument("--out", default="vlmneg-compare", metavar="DIR", help="default: %(default)s")
     compare.add_argument("--steps", type=_positive, metavar="N", help="of each run; default: 600 on scenes, else 200")
     compare.add_argument("--batch", type=_positive, metavar="N", help="pictures a step; default: 32")
-    compare.add_argument("--lr", type=float, metavar="X", help="highest; default: 1e-3 on scenes, else 1e-5")
+    compare.add_argument("--lr", type=float, metavar="X", help="highest; default: 5e-4 on scenes, else 1e-5")
     compare.add_argument("--start", metavar="MODEL", help="checkpoint that all start from, as model=MODEL")
     compare.add_argument("--benchmark", choices=("edits", "sugarcrepe"), default="edits",
                          help="edited captions of held-out pictures (default), or SugarCrepe")

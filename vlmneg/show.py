@@ -333,7 +333,7 @@ def intervals(values: Mapping[str, tuple[float, float, float]], *, low: float = 
     for n, (name, (value, least, most)) in enumerate(values.items()):
         top = head + n * thick
         middle = top + thick / 2
-        draw.text((left - 10, middle), spoken(name), INK, _font(14), anchor="rm")
+        draw.text((left - 10, middle), name, INK, _font(14), anchor="rm")
         draw.rectangle((left, top + 3, max(left + 1, x(value)), top + thick - 4), SERIES[0 if name in grey else 1])
         end = x(value)
         if np.isfinite(least + most):

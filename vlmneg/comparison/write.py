@@ -159,7 +159,7 @@ def _radars(summary: Mapping[str, Any]) -> Any:
     base = _base(summary) or ["start"]
     shown = {label: {name: found["figures"][name]["mean"] for name in _edits(summary)}
              for label, found in recipes.items()}
-    panels = [show.radar({base[0]: shown[base[0]], label: shown[label]}, low=_middle(summary), title=show.spoken(label))
+    panels = [show.radar({base[0]: shown[base[0]], label: shown[label]}, low=_middle(summary), title=label)
               for label in (_rest(summary) or base)]
     return _grid(panels, COLUMNS)
 
