@@ -134,8 +134,9 @@ def test_variants_that_fail_are_not_valid():
     assert batch.valid.tolist() == batch.neg_image_valid.tolist() == [[0]]
 
 
-def test_objects_that_are_unknown_are_said_once(caplog):
-    s = Sample(np.full((40, 40, 3), 90, np.uint8), ("a red bus",), 0, "bus", 0)
+@pytest.mark.parametrize("objects", [(), Objects(["bus"], [(1, 1, 20, 20)], (40, 41))])     # of another size
+def test_objects_that_are_unknown_are_said_once(caplog, objects):
+    s = Sample(np.full((40, 40, 3), 90, np.uint8), ("a red bus",), 0, "bus", 0, objects=objects)
     make = batches([s], negatives=pairs(image.recolour(k=1)))
     with caplog.at_level(logging.WARNING, "vlmneg"):
         for step in range(3):

@@ -171,7 +171,8 @@ class Batches:
         others = [taken[(start + i + 1) % len(taken)] for i in range(len(chunk))]
         return part([t.picture for t in chunk], seed=self.seed, visit=np.array([t.visit for t in chunk]),
                     ids=[t.sample.key for t in chunk], captions=true, samples=[t.sample for t in chunk],
-                    others=[(t.picture, t.sample.objects or None) for t in others] if pastes(part) else None)
+                    objects=[fitting(t) for t in chunk],
+                    others=[(t.picture, fitting(t)) for t in others] if pastes(part) else None)
 
     def pixels(self, pictures: list, rows: list[int]) -> np.ndarray:
         """Cropped and normalised pictures (N,3,S,S); equal rows give equal crops."""
@@ -201,6 +202,12 @@ class Batches:
             self.unreadable.add(index)
             log.warning("image %s left out: %s", sample.name or index, error)
             return None
+
+
+def fitting(taken: Taken) -> Any:
+    """A picture's objects, or None where there are none or they describe a picture of another size."""
+    objects = getattr(taken.sample, "objects", None) or None
+    return objects if getattr(objects, "size", None) == taken.picture.size[::-1] else None
 
 
 def pastes(part: Any) -> bool:

@@ -193,16 +193,19 @@ def gnm(annotations, images, photographs=None, compat=None, min_itm=0.0, min_are
         siblings.setdefault((record["origin_name"], record["item"]), []).append((record, path))
     samples = [_sample(i, record, path, siblings, clean) for i, (record, path) in enumerate(kept)]
     photos = _photos(kept, images, photographs, compat, annotations, clean) if captions is None else \
-        _described(coco(captions, images if photographs is None else photographs), compat, clean)
+        _described(coco(captions, images if photographs is None else photographs), kept, images, compat, clean)
     return Gnm(checked(samples, skipped, annotations).samples, skipped, [r for r, _ in kept], photos, compat)
 
 
-def _described(data, compat, clean):
-    """COCO's photographs, their captions cleaned as those of variations are."""
+def _described(data, kept, images, compat, clean):
+    """COCO's photographs, their captions cleaned and their pictures encoded as those of variations are."""
     if compat:
         return data
+    copies = {r["origin_name"]: inside(images, r["origin_save"], r["name"]) for r, _ in kept if r.get("origin_save")}
+    copies = {name: path for name, path in copies.items() if os.path.isfile(path)}
     cleaned = ((s, tuple(filter(str.strip, map(clean, s.captions)))) for s in data)
-    return Dataset([dataclasses.replace(s, captions=captions) for s, captions in cleaned if captions], data.skipped)
+    return Dataset([dataclasses.replace(s, image=copies.get(s.name, s.image), captions=captions)
+                    for s, captions in cleaned if captions], data.skipped)
 
 
 def _sample(i, record, path, siblings, clean):
