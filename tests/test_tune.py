@@ -334,6 +334,44 @@ def test_another_way_is_refused(data, tmp_path):  # noqa: F811
         next(run(model, data, out=tmp_path / "a", steps=2, lora=2, resume=True))
 
 
+REAL = {
+    "margins": ("itc + 0.2 rank", {"lora": 2}),
+    "margins of an epoch": ("rank reset", {"accumulate": 3}),
+    "batch mean": ("pos", {"train": "image"}),
+    "start": ("distil", {"teacher": "start", "train": "text"}),
+    "average": ("distil", {"teacher": "ema", "ema": 0.7, "accumulate": 2}),
+}
+
+
+def real(name):
+    get = vn.losses.get
+    more = {"itc + 0.2 rank": lambda: get("itc") + 0.2 * get("rank"), "pos": lambda: get("pos"),
+            "rank reset": lambda: get("rank", reset="epoch"), "distil": lambda: get("distil")}[name]
+    return get("infonce") + more()
+
+
+@pytest.mark.parametrize("way", REAL)
+def test_objectives_with_a_memory_go_on(data, tmp_path, way):  # noqa: F811
+    """Adaptive margins and teachers, with the objectives of the package."""
+    name, options = REAL[way]
+
+    def go(model, objective, out, **more):
+        more = {**OPTIONS, **options, "steps": 5, **more}
+        return training.train(model, data, objective, negatives(), out=out, **more)
+
+    whole, objective = fresh(), real(name)
+    records = [plain(r) for r in go(whole, objective, tmp_path / "whole")]
+    for record in go(fresh(), real(name), tmp_path / "cut"):
+        if record.step == 3:
+            break
+    model, other = fresh(), real(name)
+    assert [plain(r) for r in go(model, other, tmp_path / "cut", resume=True)] == records[3:]
+    assert bits(model) == bits(whole) and other.state_dict() == objective.state_dict()
+    if "rank" in name:
+        assert set(records[-1]["margins"]) == set(objective.margins()) and any(records[-1]["margins"].values())
+        assert objective.margins() == records[-1]["margins"]
+
+
 class Watched:
     """An objective of one's own with a state, which needs a teacher."""
 
