@@ -5,6 +5,7 @@
 
 import itertools
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 import vlmneg as vn
 from vlmneg import _core, losses
+from vlmneg.losses.term import warn_of_cross
 from vlmneg.negatives import embed
 from vlmneg.reference import losses as twin
 
@@ -234,6 +236,7 @@ def test_golden_values_of_the_twin(name, params, value):
 
 
 GRADS = ("dimage", "dtext", "dneg_text", "dneg_image", "dpos_text", "dpos_image")
+pytestmark = pytest.mark.filterwarnings("ignore:intra.positive='cross'")
 
 
 @pytest.fixture(params=_core.levels())
@@ -492,6 +495,18 @@ def test_margins_move_only_when_told():
     assert r.loss == 0 and not r.dimage.any()
     r.advance()
     assert pair.on(**data, scale=10.0).loss == pytest.approx(np.maximum(a.mean() - a, 0).mean() * 10, rel=1e-4)
+
+
+def test_two_kinds_of_cosines_in_one_softmax_are_pointed_out():
+    warn_of_cross.cache_clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        losses.intra(modality="text", positive="cross", scale=10.0), losses.intra(positive="none")
+    with pytest.warns(UserWarning, match="positive='self' ends when"):
+        losses.intra(modality="text", positive="cross")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        0.5 * losses.intra(positive="cross")  # said once
 
 
 def data_of_all(data):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import typing
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -154,6 +156,8 @@ class Term:
         object.__setattr__(self, "weight", check_weight(self.weight))
         object.__setattr__(self, "params", {key: p.check(self.params.get(key, p.start), self.name)
                                             for key, p in known.items()})
+        if self.name == "intra" and self.params["positive"] == "cross" and self.params["scale"] == 0:
+            warn_of_cross()
 
     def __repr__(self) -> str:
         changed = [p for p in TERMS[self.name].params if self.params[p.name] != p.start]
@@ -180,6 +184,14 @@ class Term:
         return {(SETS[rows], SETS[cols]) for rows, cols, *conditions in TERMS[self.name].reads
                 if all(param < 0 or values[param] == value
                        for param, value in zip(conditions[::2], conditions[1::2], strict=True))}
+
+
+@functools.cache  # once a process
+def warn_of_cross() -> None:
+    """Say what a softmax over two kinds of cosines does."""
+    warnings.warn("intra(positive='cross') sets cosines of images with captions, which most models keep small, against "
+                  "cosines inside a modality, near 1, at one scale: a pull that never ends. positive='self' ends when "
+                  "negatives are apart; or give scale=", stacklevel=6)
 
 
 def check_weight(weight: Any) -> float:
