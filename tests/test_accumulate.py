@@ -5,6 +5,7 @@ import peers
 import pytest
 
 import vlmneg as vn
+from vlmneg.losses.term import TERMS
 from vlmneg.negatives import embed
 
 C = peers.ODD
@@ -59,7 +60,7 @@ def gradients(model, x, captions, given, accumulate):
     return result, {n: g.copy() for n, g in model.gradients().items()}
 
 
-def check(model, x, captions, given, accumulate, least=1e-3):
+def check(model, x, captions, given, accumulate, least=0.03):
     whole, want = gradients(model, x, captions, given, 1)
     parts, got = gradients(model, x, captions, given, accumulate)
     assert abs(parts.loss - whole.loss) <= 1e-5 * max(1, abs(whole.loss))
@@ -94,6 +95,24 @@ def test_every_objective_without_negatives(name):
     if "pos_image" in objective.needs:
         pytest.skip("reads further true pictures, which a step doesn't take")
     check(make(objective), x, captions, given, 8)
+
+
+def variants():
+    """Each term with each value of each parameter that has names for them."""
+    for name, kind in TERMS.items():
+        for p in kind.params:
+            for value in p.choices or ():
+                if value != p.start:
+                    yield pytest.param(name, {p.name: value}, id=f"{name}-{p.name}-{value}")
+
+
+@pytest.mark.parametrize("name, changed", list(variants()))
+def test_every_term_in_every_way(name, changed):
+    objective = vn.losses.get(name, **changed)
+    if "pos_image" in objective.needs:
+        pytest.skip("reads further true pictures, which a step doesn't take")
+    x, captions, given = batch(objective)
+    check(make(objective), x, captions, given, 3)
 
 
 @pytest.mark.parametrize("accumulate", [2, 3, 10, 11, 12, 1000])

@@ -321,7 +321,7 @@ class Clip:
         negatives : list of B lists of str, result of a negatives object, or ids (B, K, L), optional
             Rows may differ in length; an empty string is no negative.
         valid : ndarray of shape (B, K), uint8 or bool, optional
-            0 takes a negative out. Taken from ``negatives`` when that is a result.
+            0 takes a negative out: it is not encoded, its row is zeros. Taken from ``negatives`` when that is a result.
         neg_images : ndarray of shape (B, M, 3, S, S), float32, optional
             Pictures that show something else. Encoded only where the objective reads negative images.
         neg_image_valid : ndarray of shape (B, M), uint8 or bool, optional

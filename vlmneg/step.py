@@ -166,45 +166,40 @@ class Towers:
 
 
 class Places:
-    """Where a tower's rows belong: the first B to the samples, then one for each valid slot, mask after mask.
+    """Where a tower's rows belong: the first B to the samples, then one for each valid slot, set after set.
 
     Parameters
     ----------
+    name : {"image", "text"}
     b : int
-    masks : tuple of ndarray of shape (B, K), uint8
+    **masks : ndarray of shape (B, K), uint8
+        Valid slots, by the name of their set.
     """
 
-    def __init__(self, b: int, *masks: np.ndarray) -> None:
-        self.b, self.shapes = b, [m.shape for m in masks]
-        self.slots = [np.flatnonzero(m) for m in masks]
+    def __init__(self, name: str, b: int, **masks: np.ndarray) -> None:
+        self.b, self.shapes = b, {name: (b,)} | {set_: mask.shape for set_, mask in masks.items()}
+        self.slots = {name: np.arange(b)} | {set_: np.flatnonzero(mask) for set_, mask in masks.items()}
 
-    @property
-    def rows(self) -> int:
-        """How many there are."""
-        return self.b + sum(map(len, self.slots))
-
-    def spread(self, rows: np.ndarray, empty: float = 0) -> list[np.ndarray]:
-        """Rows (n, ...) as samples (B, ...) and slots (B, K, ...), of which those that are not valid hold `empty`."""
-        parts, first = [rows[: self.b]], self.b
-        for shape, slots in zip(self.shapes, self.slots, strict=True):
-            own = rows[first : first + len(slots)]
+    def spread(self, rows: np.ndarray, empty: float = 0) -> dict[str, np.ndarray]:
+        """Rows (n, ...) as sets (B, ...) and (B, K, ...), by name; slots that are not valid hold `empty`."""
+        sets, first = {}, 0
+        for name, shape in self.shapes.items():
+            slots, size = self.slots[name], int(np.prod(shape))
+            part = rows[first : first + len(slots)]
             first += len(slots)
-            if len(slots) < shape[0] * shape[1]:
-                part = np.full((shape[0] * shape[1], *rows.shape[1:]), empty, rows.dtype)
-                part[slots] = own
-                own = part
-            parts.append(own.reshape(*shape, *rows.shape[1:]))
-        return parts
+            if len(slots) < size:
+                part, valid = np.full((size, *rows.shape[1:]), empty, rows.dtype), part
+                part[slots] = valid
+            sets[name] = part.reshape(*shape, *rows.shape[1:])
+        return sets
 
-    def gather(self, parts: list[np.ndarray | None], e: int) -> np.ndarray:
-        """The inverse for gradients of width e, None for those that are 0."""
-        rows = np.zeros((self.rows, e), np.float32)
-        first = 0
-        for part, slots in zip(parts, [np.arange(self.b), *self.slots], strict=True):
-            if part is not None:
-                rows[first : first + len(slots)] = part.reshape(-1, e)[slots]
-            first += len(slots)
-        return rows
+    def gather(self, result: Any, e: int) -> np.ndarray:
+        """The inverse for the gradients of a result, such as ``result.dneg_text``; None there stands for 0."""
+        parts = []
+        for name, slots in self.slots.items():
+            part = getattr(result, f"d{name}", None)
+            parts.append(np.zeros((len(slots), e), np.float32) if part is None else part.reshape(-1, e)[slots])
+        return np.concatenate(parts, dtype=np.float32, casting="same_kind")  # one's own may be float64
 
 
 def evaluate(
@@ -244,23 +239,15 @@ def evaluate(
     pos, pos_valid = valid_slots(positives if "pos_text" in reads else None, None, b, "positives")
     more, more_valid = _negative_images(model, neg_images if "neg_image" in reads else None, neg_image_valid, b)
     ids, offsets = _pack(model, captions, b, neg, pos)
-    pictures, texts = Places(b, more_valid), Places(b, valid, pos_valid)
-    text_key, neg_key, pos_key = texts.spread(text_keys(ids, offsets), -1)
-    valid = valid & ~(neg_key[:, :, None] == pos_key[:, None, :]).any(2)  # what is true of the picture is no negative
+    seen = Places("image", b, neg_image=more_valid)
+    said = Places("text", b, neg_text=valid, pos_text=pos_valid)
 
-    rows = Towers(model, x, more, pictures.slots[0], ids, offsets, chunks, towers, "score" in reads)
+    rows = Towers(model, x, more, seen.slots["neg_image"], ids, offsets, chunks, towers, "score" in reads)
     image, text, patches, tokens = rows.encode(backward)
-    image, neg_image = pictures.spread(image)
-    text, neg_text, pos_text = texts.spread(text)
-    given: dict[str, Any] = {"made": made, "made_seed": made_seed, "made_rows": made_rows}
-    if valid.shape[1]:
-        given |= {"neg_text": neg_text, "valid": valid, "neg_key": neg_key}
-    if more_valid.shape[1]:
-        given |= {"neg_image": neg_image, "neg_image_valid": more_valid}
-    if pos_valid.shape[1]:
-        given |= {"pos_text": pos_text, "pos_text_valid": pos_valid}
+    given = _sets(seen.spread(image) | said.spread(text), more_valid, valid, pos_valid,
+                  said.spread(text_keys(ids, offsets), -1))
     if patches is not None and tokens is not None:
-        own, starts = _own_tokens(texts, offsets)
+        own, starts = _own_tokens(said, offsets)
         given |= {"patches": patches[:b], "tokens": tokens[own], "token_offsets": starts}
     if types is not None:
         given["types"] = types
@@ -269,28 +256,39 @@ def evaluate(
     if teacher is not None:
         given |= _teach(teacher, model, x, captions, reads)
     margins = dict(objective.margins()) if callable(getattr(objective, "margins", None)) else {}
-    r = objective.on(image=image, text=text, text_key=text_key, scale=float(np.exp(model.logit_scale)),
+    r = objective.on(made=made, made_seed=made_seed, made_rows=made_rows, scale=float(np.exp(model.logit_scale)),
                      group=None if group is None else integers(group, "group"), backward=backward, **given)
     if backward:
-        e = model.config.embed
-        d = {name: getattr(r, name, None) for name in ("dimage", "dneg_image", "dtext", "dneg_text", "dpos_text")}
         dpatches = dtokens = None
         if patches is not None and tokens is not None:
             dpatches, dtokens = np.zeros_like(patches), np.zeros_like(tokens)
             dpatches[:b], dtokens[own] = r.dpatches, r.dtokens
-        rows.backward(pictures.gather([d["dimage"], d["dneg_image"]], e),
-                      texts.gather([d["dtext"], d["dneg_text"], d["dpos_text"]], e), dpatches, dtokens)
-        gradients = model.gradients()
-        gradients["logit_scale"][...] = r.dlog_scale
+        e = model.config.embed
+        rows.backward(seen.gather(r, e), said.gather(r, e), dpatches, dtokens)
+        model.gradients()["logit_scale"][...] = r.dlog_scale
         if "bias" in reads:
-            gradients["logit_bias"][...] = r.dbias
+            model.gradients()["logit_bias"][...] = r.dbias
     return LossResult(float(r.loss), dict(r.terms), r.accuracy, int(offsets[-1]), margins, objective, r)
 
 
-def _own_tokens(texts: Places, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _sets(rows: dict[str, np.ndarray], more_valid: np.ndarray, valid: np.ndarray, pos_valid: np.ndarray,
+          keys: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Sets of rows, with masks and keys, as ``Objective.on`` takes them; a negative that is a positive is none."""
+    valid = valid & ~(keys["neg_text"][:, :, None] == keys["pos_text"][:, None, :]).any(2)
+    given = {"image": rows["image"], "text": rows["text"], "text_key": keys["text"]}
+    if valid.shape[1]:
+        given |= {"neg_text": rows["neg_text"], "valid": valid, "neg_key": keys["neg_text"]}
+    if more_valid.shape[1]:
+        given |= {"neg_image": rows["neg_image"], "neg_image_valid": more_valid}
+    if pos_valid.shape[1]:
+        given |= {"pos_text": rows["pos_text"], "pos_text_valid": pos_valid}
+    return given
+
+
+def _own_tokens(said: Places, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Places of the tokens of each sample's caption, then of its negatives, and where each of these begins."""
-    own, neg, *_ = texts.spread(np.arange(texts.rows), -1)
-    row = np.concatenate([own[:, None], neg], 1).reshape(-1)
+    place = said.spread(np.arange(len(offsets) - 1), -1)
+    row = np.concatenate([place["text"][:, None], place["neg_text"]], 1).reshape(-1)
     length = np.where(row < 0, 0, offsets[row + 1] - offsets[row])
     starts = np.concatenate([[0], np.cumsum(length)])
     return np.repeat(offsets[row] - starts[:-1], length) + np.arange(starts[-1]), starts
