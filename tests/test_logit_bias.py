@@ -88,6 +88,24 @@ def test_gradient_and_steps():
         vn.Clip(peers.ODD).loss(x, ids, objective=Sigmoid())
 
 
+def test_the_sigmoid_term_is_that_loss():
+    """The core's term gives the value and every gradient of the formula in NumPy, the bias's too."""
+    model = vn.Clip(BIASED, seed=1)
+    model.logit_scale[...], model.logit_bias[...] = np.log(8), -3
+    x, ids = batch(BIASED)
+    seen = []
+    for objective in (Sigmoid(), "sigmoid"):
+        loss = model.loss(x, ids, objective=objective, backward=True).loss
+        seen.append((loss, {n: g.copy() for n, g in model.gradients().items()}))
+    assert seen[1][0] == pytest.approx(seen[0][0], rel=1e-6)
+    largest = max(np.linalg.norm(g) for g in seen[0][1].values())
+    for name, g in seen[1][1].items():
+        want = seen[0][1][name]
+        assert np.linalg.norm(g - want) < 1e-5 * max(np.linalg.norm(want), 0.01 * largest), name
+    with pytest.raises(ValueError, match=r"model\.logit_bias=-10"):
+        vn.Clip(peers.ODD).loss(x, ids, objective="sigmoid")
+
+
 @pytest.mark.parametrize("layout", ["transformers", "open_clip"])
 def test_saved_and_loaded(tmp_path, layout):
     config = BIASED.replace(image_activation="gelu", text_activation="gelu")

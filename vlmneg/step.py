@@ -26,7 +26,7 @@ _GIVE = {
     "pos_image": "Clip.loss takes one picture a caption; evaluate such an objective on embeddings, by its .on",
     "teacher_image": "give teacher=, a frozen Clip",
     "teacher_text": "give teacher=, a frozen Clip",
-    "bias": "make it of this one by model.with_bias()",
+    "bias": "make it of this one by model.with_bias(), in a run's settings by model.logit_bias=-10",
 }
 
 
