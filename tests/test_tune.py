@@ -160,7 +160,8 @@ CAPTIONS = ["a red circle", "two blue squares", "a green circle left of a square
 def test_lora_gradients():
     """Of A and B against differences of the loss, through the merged weights."""
     model = fresh()
-    low = lora.Lora(model, rank=3, alpha=6, on=["*.attn.*weight", "visual.proj", "*.c_fc.weight"], seed=4)
+    low = lora.Lora(model, rank=3, alpha=6, on=["*.attn.*weight", "visual.proj", "*.c_fc.weight", "*conv1*"],
+                    seed=4)
     for part in (p for n, p in low._part.items() if n.endswith("B")):
         part[...] = np.random.default_rng(len(part)).standard_normal(part.shape) * 0.05
     low.changed()
@@ -168,7 +169,8 @@ def test_lora_gradients():
     model.loss(x, CAPTIONS, backward=True)
     slope, full = low.gradients().astype(float), model.gradients()
     for name in low.layers:
-        a, b, dw = low._part[f"{name}.lora_A"], low._part[f"{name}.lora_B"], full[name].astype(float)
+        a, b = low._part[f"{name}.lora_A"], low._part[f"{name}.lora_B"]
+        dw = full[name].astype(float).reshape(len(full[name]), -1)
         for ours, want in ((low._slope[f"{name}.lora_A"], 2 * b.T @ dw), (low._slope[f"{name}.lora_B"], 2 * dw @ a.T)):
             assert np.abs(ours - want).max() <= 1e-5 * np.abs(want).max(), name
     rng = np.random.default_rng(5)
@@ -225,11 +227,13 @@ def test_lora_starts_where_the_model_is():
 
 def test_lora_on():
     state = fresh().state_dict()
-    assert lora.layers(state, ["*"], "image")[0] == "visual.proj"
+    assert lora.layers(state, ["*"], "image")[:2] == ["visual.proj", "visual.conv1.weight"]
     assert all(n.startswith("visual.") for n in lora.layers(state, None, "image"))
     low = lora.Lora(fresh(), rank=1, on=["*.in_proj_weight"], train=["*.bias", "logit_scale", "*.in_proj_weight"])
     assert low.names[1].endswith("in_proj_weight.lora_B") and "logit_scale" in low.names
     assert not any(n.endswith("in_proj_weight") for n in low.names)
+    deep = lora.Lora(fresh(), rank=1, layer_decay=0.5)
+    assert deep.speed[1] == parts.speeds(deep.layers[:1], NAMES, 0.5)[0] < 1
     with pytest.raises(ValueError, match="lora_on names no linear layer in the text tower: visual.proj; linear are"):
         lora.layers(state, ["visual.proj"], "text")
     with pytest.raises(ValueError, match="lora_on: no tensor is named .*; near are"):
@@ -279,6 +283,9 @@ def test_interpolate():
     for alpha in (-0.1, 1.1, math.nan, "1", True):
         with pytest.raises(ValueError, match=r"alpha must be in \[0, 1\]"):
             ensemble.interpolate(start, tuned, alpha)
+    other = vn.Tokenizer.learn(vn.data.scenes(22, seed=9).captions(), start.config.vocab)
+    with pytest.raises(ValueError, match="one tokenizer"):
+        ensemble.interpolate(start, vn.Clip(start.config, tokenizer=other), 0.5)
     with pytest.raises(ValueError, match=r"these differ in embed \(16 and 8\)"):
         ensemble.interpolate(start, vn.Clip(start.config.replace(embed=8)), 0.5)
 

@@ -43,6 +43,7 @@ class Average:
         if isinstance(decay, bool) or not isinstance(decay, (int, float)) or not 0 < decay < 1:
             raise ValueError(f"the decay of an average must be above 0 and below 1, got {decay!r}")
         self.decay, self.model = decay, copy(model)
+        self.model.path = None                      # its weights come from no file
 
     def update(self, model: Clip) -> None:
         """Move towards the model's weights.
@@ -123,6 +124,7 @@ def interpolate(start: Clip, tuned: Clip, alpha: float) -> Clip:
         raise ValueError(f"alpha must be in [0, 1], got {alpha!r}")
     _same(start, tuned)
     mixed = copy(tuned)
+    mixed.path = None
     weights, first = mixed._core.weights(), start._core.weights()
     weights *= np.float32(alpha)
     weights += np.float32(1 - alpha) * first

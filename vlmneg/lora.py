@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vlmneg.clip import Clip
 
 LAYERS = ("attn.in_proj_weight", "attn.out_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
-PROJECTIONS = ("text_projection", "visual.proj")
+OTHERS = ("text_projection", "visual.proj", "visual.conv1.weight")
 
 
 class Lora:
@@ -34,8 +34,8 @@ class Lora:
     alpha : float, optional
         By default ``rank``, so that the change counts as it is.
     on : list of str, optional
-        Names or patterns of linear weights, as OpenAI has them, in the towers that ``train`` means; by default all
-        of attention and MLP.
+        Names or patterns of linear weights, as OpenAI has them, in the towers that ``train`` means: of attention and
+        MLP, which are the default, both projections, and the patch embedding ``visual.conv1.weight``.
     train : {"all", "text", "image", "head"} or list of str, default "all"
         "all", "text" and "image" say in which towers A and B are; nothing else trains, not the logit scale either.
         "head", or patterns, trains those tensors in full beside A and B, where they aren't under LoRA themselves.
@@ -84,7 +84,7 @@ class Lora:
         self._beside = [name for name in beside if name not in self.layers]
         shapes: dict[str, tuple[int, ...]] = {}
         for name in self.layers:
-            rows, columns = state[name].shape
+            rows, columns = _matrix(state[name]).shape
             shapes |= {f"{name}.lora_A": (rank, columns), f"{name}.lora_B": (rows, rank)}
         shapes |= {name: state[name].shape for name in self._beside}
         self.names = list(shapes)
@@ -98,7 +98,7 @@ class Lora:
         self.speed = speeds([name.partition(".lora_")[0] for name in self.names], list(state), layer_decay)
         self.decays = np.array([len(shape) >= 2 for shape in shapes.values()])
         self.logit_scale = self._part.get("logit_scale")
-        self._base = {name: state[name].copy() for name in self.layers}
+        self._base = {name: _matrix(state[name]).copy() for name in self.layers}
         for row, name in enumerate(self.layers):
             a = self._part[f"{name}.lora_A"]
             drawn = np.random.Generator(np.random.Philox(key=[seed, row])).random(a.shape)
@@ -117,9 +117,10 @@ class Lora:
         for name in self.layers:
             a, b = self._part[f"{name}.lora_A"], self._part[f"{name}.lora_B"]
             da, db = self._slope[f"{name}.lora_A"], self._slope[f"{name}.lora_B"]
-            da[...] = 0                                                              # it is added to
-            _core.linear_backward(None, da, None, None, b, slopes[name], a, 0)
-            _core.linear_forward(db, None, slopes[name], None, a, None, 0)
+            dw = _matrix(slopes[name])
+            da[...] = 0                                     # it is added to
+            _core.linear_backward(None, da, None, None, b, dw, a, 0)
+            _core.linear_forward(db, None, dw, None, a, None, 0)
             da *= np.float32(self.scale)
             db *= np.float32(self.scale)
         for name in self._beside:
@@ -131,7 +132,7 @@ class Lora:
         weights = self.model.state_dict()
         for name in self.layers:
             a, b = self._part[f"{name}.lora_A"], self._part[f"{name}.lora_B"]
-            _core.linear_forward(weights[name], None, b * np.float32(self.scale), self._base[name],
+            _core.linear_forward(_matrix(weights[name]), None, b * np.float32(self.scale), self._base[name],
                                  np.ascontiguousarray(a.T), None, 0)
         for name in self._beside:
             weights[name][...] = self._part[name]
@@ -177,6 +178,11 @@ class Lora:
             self._part[name][...] = weights[name]
 
 
+def _matrix(weight: np.ndarray) -> np.ndarray:
+    """The weight with a row an output: a view, also of the patch embedding (C, 3, P, P)."""
+    return weight.reshape(len(weight), -1)
+
+
 def layers(state: Mapping[str, Any], on: Sequence[str] | None, train: str | Sequence[str]) -> list[str]:
     """The linear weights that patterns mean, or by default those of attention and MLP.
 
@@ -201,12 +207,12 @@ def layers(state: Mapping[str, Any], on: Sequence[str] | None, train: str | Sequ
     >>> layers({"visual.proj": 0, "ln_final.bias": 0, "text_projection": 0}, ["*"], "text")
     ['text_projection']
     """
-    linear = [n for n in state if n.endswith(LAYERS) or n in PROJECTIONS]
+    linear = [n for n in state if n.endswith(LAYERS) or n in OTHERS]
     towers = (train,) if train in ("text", "image") else ("text", "image")
     if on is not None:
         known = [n for n in matching(list(state), on, "lora_on") if n in linear and tower(n) in towers]
         if not known:
             raise ValueError(f"lora_on names no linear layer in the {' or '.join(towers)} tower: {', '.join(on)}; "
-                             f"linear are {', '.join(LAYERS)} of each block, {' and '.join(PROJECTIONS)}")
+                             f"linear are {', '.join(LAYERS)} of each block, {', '.join(OTHERS)}")
         return known
     return [n for n in linear if n.endswith(LAYERS) and tower(n) in towers]
