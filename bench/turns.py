@@ -65,6 +65,24 @@ def interleave(workers, call, pairs, *arguments, warmup=2):
     return seconds
 
 
+def interleave_probed(workers, call, pairs, probe, *arguments):
+    """The same with a probe around every round: seconds of the rounds that count, how many, was the machine quiet."""
+    from bench.probe import cpu_times
+
+    rounds = []
+    for turn in range(1 + pairs):
+        before, (ticks, stolen) = probe(), cpu_times()
+        figures = {}
+        for name, worker in workers.items():
+            time.sleep(PAUSE)
+            figures[name] = worker(call, *arguments)
+        now, taken = cpu_times()
+        if turn > 0:
+            rounds.append((figures, before, probe(), (taken - stolen) / max(now - ticks, 1)))
+    kept, quiet = probe.keep(rounds)
+    return {name: [figures[name] for figures in kept] for name in workers}, quiet
+
+
 def ratios(seconds, ours, peer):
     """Median and quartiles of peer / ours over the pairs."""
     values = [b / a for a, b in zip(seconds[ours], seconds[peer], strict=True)]
