@@ -55,8 +55,7 @@ vn_vstore_part(float *p, vn_vf v, int64_t n)
 static inline vn_vf
 vn_vset(float x)
 {
-    vn_vf v = {0};
-    return v + x;
+    return x - (vn_vf){0}; /* not +: -0 + 0 is 0, so that an addition would stay */
 }
 
 /* a where the mask is set, b elsewhere; the mask comes from a comparison */

@@ -1,51 +1,113 @@
-/* The portable matrix product: where no BLAS was found, and as a cross-check of the one that was.
+/* The portable matrix product: where no BLAS was found, as a cross-check of the one that was, and for tiles that stay
+ * in cache, where nothing has to be packed.
  *
- * A block of A (ROWS,DEPTH) and panels of B (DEPTH,WIDE) are packed on the stack, edges filled with zeros; the kernel
- * keeps a MR x WIDE piece of C in registers. It always computes the whole piece: with a row count known only at run
- * time gcc spills the accumulators and the kernel runs four times slower. */
+ * The kernel keeps a piece of C, ROWS x WIDE, in registers and reads A and B where they lie; only a transposed B, or
+ * the columns left over at its edge, are laid out first. A row count known only at run time would make gcc spill the
+ * registers, so each count has its own copy. Every cell of C is summed in one order wherever it lies. */
 #include "vn_gemm.h"
 
 #include "../core/vn_simd.h"
 
-enum { MR = VN_LANES == 16 ? 12 : 6, WIDE = 2 * VN_LANES, ROWS = 8 * MR, DEPTH = 256 };
+#if defined(__AVX512F__) || defined(__aarch64__)
+enum { VECTORS = 4 }; /* of 32 registers */
+#else
+enum { VECTORS = 2 }; /* of 16 */
+#endif
+enum { ROWS = 6, WIDE = VECTORS * VN_LANES, DEPTH = 256 };
 
-/* out (n/MR, k, MR) from op(A) (n,k) */
-static void
-pack_rows(float *out, const float *a, int64_t lda, int ta, int64_t n, int64_t k)
+/* c (rows,WIDE) += a (rows,k), or a (k,rows) when turned, times b (k,WIDE) */
+static inline __attribute__((always_inline)) void
+piece(float *VN_RESTRICT c, int64_t ldc, const float *VN_RESTRICT a, int64_t lda, int turned,
+      const float *VN_RESTRICT b, int64_t ldb, int64_t k, const int rows)
 {
-    for (int64_t i0 = 0; i0 < n; i0 += MR)
-        for (int64_t p = 0; p < k; p++)
-            for (int64_t i = i0; i < i0 + MR; i++)
-                *out++ = i < n ? (ta ? a[p * lda + i] : a[i * lda + p]) : 0.0f;
+    vn_vf sum[ROWS][VECTORS];
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; v++)
+            sum[i][v] = vn_vload(c + i * ldc + v * VN_LANES);
+    for (int64_t p = 0; p < k; p++) {
+        vn_vf row[VECTORS];
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; v++)
+            row[v] = vn_vload(b + p * ldb + v * VN_LANES);
+#pragma GCC unroll 6
+        for (int i = 0; i < rows; i++) {
+            vn_vf x = vn_vset(turned ? a[p * lda + i] : a[i * lda + p]);
+#pragma GCC unroll 4
+            for (int v = 0; v < VECTORS; v++)
+                sum[i][v] += x * row[v];
+        }
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; v++)
+            vn_vstore(c + i * ldc + v * VN_LANES, sum[i][v]);
 }
 
-/* out (k, WIDE) from op(B) (k,n), n <= WIDE */
 static void
-pack_panel(float *out, const float *b, int64_t ldb, int tb, int64_t k, int64_t n)
+pieces(float *c, int64_t ldc, const float *a, int64_t lda, int ta, const float *b, int64_t ldb, int64_t M, int64_t k)
+{
+    for (int64_t i = 0; i < M; i += ROWS, c += ROWS * ldc, a += ta ? ROWS : ROWS * lda)
+        switch (VN_MIN(M - i, ROWS) * 2 + (ta != 0)) {
+#define CASE(n)                                      \
+    case 2 * n:                                      \
+        piece(c, ldc, a, lda, 0, b, ldb, k, n);      \
+        break;                                       \
+    case 2 * n + 1:                                  \
+        piece(c, ldc, a, lda, 1, b, ldb, k, n);      \
+        break;
+            CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+#undef CASE
+        }
+}
+
+/* out (BLOCK rows, WIDE apart) from b (BLOCK, ldb apart), turned: in blocks neither side jumps from line to line */
+enum { BLOCK = 16 };
+static void
+turn_block(float *VN_RESTRICT out, const float *VN_RESTRICT b, int64_t ldb)
+{
+    for (int64_t j = 0; j < BLOCK; j++, out++, b += ldb)
+        for (int64_t p = 0; p < BLOCK; p++)
+            out[p * WIDE] = b[p];
+}
+
+/* out (k,WIDE) from b (n,k), n <= WIDE, zeros behind it */
+static void
+turn(float *VN_RESTRICT out, const float *VN_RESTRICT b, int64_t ldb, int64_t k, int64_t n)
+{
+    int64_t kk = k - k % BLOCK, nn = n - n % BLOCK;
+    for (int64_t j = 0; j < nn; j += BLOCK)
+        for (int64_t p = 0; p < kk; p += BLOCK)
+            turn_block(out + p * WIDE + j, b + j * ldb + p, ldb);
+    for (int64_t p = 0; p < k; p++)
+        for (int64_t j = p < kk ? nn : 0; j < WIDE; j++)
+            out[p * WIDE + j] = j < n ? b[j * ldb + p] : 0.0f;
+}
+
+/* out (k,WIDE) from b (k,n), n < WIDE, zeros behind it */
+static void
+widen(float *out, const float *b, int64_t ldb, int64_t k, int64_t n)
 {
     for (int64_t p = 0; p < k; p++)
         for (int64_t j = 0; j < WIDE; j++)
-            out[p * WIDE + j] = j < n ? (tb ? b[j * ldb + p] : b[p * ldb + j]) : 0.0f;
+            out[p * WIDE + j] = j < n ? b[p * ldb + j] : 0.0f;
 }
 
-/* c (MR,WIDE) = sum over p of a (k,MR) and b (k,WIDE) */
+/* the last n < WIDE columns of C, in a place of their own for as many rows as that has */
 static void
-kernel(float *VN_RESTRICT c, const float *VN_RESTRICT a, const float *VN_RESTRICT b, int64_t k)
+edge(float *c, int64_t ldc, const float *a, int64_t lda, int ta, const float *b, int64_t M, int64_t n, int64_t k)
 {
-    vn_vf sum[MR][2] = {{{0}}};
-    for (int64_t p = 0; p < k; p++) {
-        vn_vf b0 = vn_vload(b + p * WIDE), b1 = vn_vload(b + p * WIDE + VN_LANES);
-#pragma GCC unroll 12
-        for (int i = 0; i < MR; i++) {
-            vn_vf x = vn_vset(a[p * MR + i]);
-            sum[i][0] += x * b0;
-            sum[i][1] += x * b1;
-        }
-    }
-#pragma GCC unroll 12
-    for (int i = 0; i < MR; i++) {
-        vn_vstore(c + i * WIDE, sum[i][0]);
-        vn_vstore(c + i * WIDE + VN_LANES, sum[i][1]);
+    float room[8 * ROWS * WIDE];
+    for (int64_t i = 0; i < M; i += 8 * ROWS) {
+        int64_t rows = VN_MIN(M - i, 8 * ROWS);
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t j = 0; j < WIDE; j++)
+                room[r * WIDE + j] = j < n ? c[(i + r) * ldc + j] : 0.0f;
+        pieces(room, WIDE, ta ? a + i : a + i * lda, lda, ta, b, WIDE, rows, k);
+        for (int64_t r = 0; r < rows; r++)
+            memcpy(c + (i + r) * ldc, room + r * WIDE, (size_t)n * sizeof(float));
     }
 }
 
@@ -53,22 +115,20 @@ void
 VN_FN(gemm_builtin)(float *c, int64_t ldc, const float *a, int64_t lda, int ta, const float *b, int64_t ldb, int tb,
                     int64_t M, int64_t N, int64_t K, int add)
 {
-    float block[ROWS * DEPTH], panel[DEPTH * WIDE], piece[MR * WIDE];
+    float panel[DEPTH * WIDE];
     for (int64_t i = 0; i < M && !add; i++)
         memset(c + i * ldc, 0, (size_t)N * sizeof(float));
-    for (int64_t p0 = 0; p0 < K; p0 += DEPTH)
-        for (int64_t i0 = 0; i0 < M; i0 += ROWS) {
-            int64_t k = VN_MIN(K - p0, DEPTH), rows = VN_MIN(M - i0, ROWS);
-            pack_rows(block, ta ? a + p0 * lda + i0 : a + i0 * lda + p0, lda, ta, rows, k);
-            for (int64_t j0 = 0; j0 < N; j0 += WIDE) {
-                int64_t cols = VN_MIN(N - j0, WIDE);
-                pack_panel(panel, tb ? b + j0 * ldb + p0 : b + p0 * ldb + j0, ldb, tb, k, cols);
-                for (int64_t i = 0; i < rows; i += MR) {
-                    kernel(piece, block + i * k, panel, k);
-                    for (int64_t r = 0; r < VN_MIN(rows - i, MR); r++)
-                        for (int64_t j = 0; j < cols; j++)
-                            c[(i0 + i + r) * ldc + j0 + j] += piece[r * WIDE + j];
-                }
-            }
+    for (int64_t p = 0; p < K; p += DEPTH)
+        for (int64_t j = 0; j < N; j += WIDE) {
+            int64_t k = VN_MIN(K - p, DEPTH), n = VN_MIN(N - j, WIDE);
+            const float *left = ta ? a + p * lda : a + p, *right = tb ? b + j * ldb + p : b + p * ldb + j;
+            if (tb)
+                turn(panel, right, ldb, k, n);
+            else if (n < WIDE)
+                widen(panel, right, ldb, k, n);
+            if (n < WIDE)
+                edge(c + j, ldc, left, lda, ta, panel, M, n, k);
+            else
+                pieces(c + j, ldc, left, lda, ta, tb ? panel : right, tb ? WIDE : ldb, M, k);
         }
 }
