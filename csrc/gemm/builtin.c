@@ -1,9 +1,9 @@
 /* The portable matrix product: where no BLAS was found, as a cross-check of the one that was, and for tiles that stay
- * in cache, where nothing has to be packed.
+ * in cache, whose operands a BLAS would copy more than once.
  *
- * The kernel keeps a piece of C, ROWS x WIDE, in registers and reads A and B where they lie; only a transposed B, or
- * the columns left over at its edge, are laid out first. A row count known only at run time would make gcc spill the
- * registers, so each count has its own copy. Every cell of C is summed in one order wherever it lies. */
+ * The kernel keeps a piece of C, ROWS x WIDE, in registers and reads A where it lies; a panel of B is laid out first,
+ * whole vectors on their boundaries. A row count known only at run time would make gcc spill the registers, so each
+ * count has a function of its own. Every cell of C is summed in one order wherever it lies. */
 #include "vn_gemm.h"
 
 #include "../core/vn_simd.h"
@@ -18,19 +18,14 @@ enum { ROWS = 6, WIDE = VECTORS * VN_LANES, DEPTH = 256 };
 /* c (rows,WIDE) += a (rows,k), or a (k,rows) when turned, times b (k,WIDE) */
 static inline __attribute__((always_inline)) void
 piece(float *VN_RESTRICT c, int64_t ldc, const float *VN_RESTRICT a, int64_t lda, int turned,
-      const float *VN_RESTRICT b, int64_t ldb, int64_t k, const int rows)
+      const float *VN_RESTRICT b, int64_t k, const int rows)
 {
-    vn_vf sum[ROWS][VECTORS];
-#pragma GCC unroll 6
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; v++)
-            sum[i][v] = vn_vload(c + i * ldc + v * VN_LANES);
+    vn_vf sum[ROWS][VECTORS] = {{{0}}};
     for (int64_t p = 0; p < k; p++) {
         vn_vf row[VECTORS];
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; v++)
-            row[v] = vn_vload(b + p * ldb + v * VN_LANES);
+            row[v] = vn_vload(b + p * WIDE + v * VN_LANES);
 #pragma GCC unroll 6
         for (int i = 0; i < rows; i++) {
             vn_vf x = vn_vset(turned ? a[p * lda + i] : a[i * lda + p]);
@@ -43,69 +38,108 @@ piece(float *VN_RESTRICT c, int64_t ldc, const float *VN_RESTRICT a, int64_t lda
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; v++)
-            vn_vstore(c + i * ldc + v * VN_LANES, sum[i][v]);
+            vn_vstore(c + i * ldc + v * VN_LANES, vn_vload(c + i * ldc + v * VN_LANES) + sum[i][v]);
 }
 
+/* A function for each count, apart: in one function together they would share out registers badly. */
+#define PIECE(n)                                                                                                  \
+    static __attribute__((noinline)) void piece_##n(float *c, int64_t ldc, const float *a, int64_t lda, int ta,   \
+                                                    const float *b, int64_t k)                                    \
+    {                                                                                                             \
+        if (ta)                                                                                                   \
+            piece(c, ldc, a, lda, 1, b, k, n);                                                                    \
+        else                                                                                                      \
+            piece(c, ldc, a, lda, 0, b, k, n);                                                                    \
+    }
+PIECE(1)
+PIECE(2)
+PIECE(3)
+PIECE(4)
+PIECE(5)
+PIECE(6)
+
 static void
-pieces(float *c, int64_t ldc, const float *a, int64_t lda, int ta, const float *b, int64_t ldb, int64_t M, int64_t k)
+pieces(float *c, int64_t ldc, const float *a, int64_t lda, int ta, const float *b, int64_t M, int64_t k)
 {
+    static void (*const function[])(float *, int64_t, const float *, int64_t, int, const float *, int64_t) = {
+        NULL, piece_1, piece_2, piece_3, piece_4, piece_5, piece_6};
     for (int64_t i = 0; i < M; i += ROWS, c += ROWS * ldc, a += ta ? ROWS : ROWS * lda)
-        switch (VN_MIN(M - i, ROWS) * 2 + (ta != 0)) {
-#define CASE(n)                                      \
-    case 2 * n:                                      \
-        piece(c, ldc, a, lda, 0, b, ldb, k, n);      \
-        break;                                       \
-    case 2 * n + 1:                                  \
-        piece(c, ldc, a, lda, 1, b, ldb, k, n);      \
-        break;
-            CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
-#undef CASE
-        }
+        function[VN_MIN(M - i, ROWS)](c, ldc, a, lda, ta, b, k);
 }
 
-/* out (BLOCK rows, WIDE apart) from b (BLOCK, ldb apart), turned: in blocks neither side jumps from line to line */
-enum { BLOCK = 16 };
-static void
-turn_block(float *VN_RESTRICT out, const float *VN_RESTRICT b, int64_t ldb)
+typedef float four __attribute__((vector_size(16)));
+
+/* the first or the second halves of a and b, side by side or in turn */
+static inline four
+join(four a, four b, int second)
 {
-    for (int64_t j = 0; j < BLOCK; j++, out++, b += ldb)
-        for (int64_t p = 0; p < BLOCK; p++)
-            out[p * WIDE] = b[p];
+    four low = {a[0], a[1], b[0], b[1]}, high = {a[2], a[3], b[2], b[3]};
+    return second ? high : low;
 }
 
-/* out (k,WIDE) from b (n,k), n <= WIDE, zeros behind it */
+static inline four
+weave(four a, four b, int second)
+{
+    four low = {a[0], b[0], a[1], b[1]}, high = {a[2], b[2], a[3], b[3]};
+    return second ? high : low;
+}
+
+/* out (4,4), rows WIDE apart, from b (4,4), rows ldb apart, turned */
+static inline void
+turn_four(float *VN_RESTRICT out, const float *VN_RESTRICT b, int64_t ldb)
+{
+    four x[4], y[4];
+    for (int i = 0; i < 4; i++)
+        memcpy(&x[i], b + i * ldb, sizeof x[i]);
+    for (int i = 0; i < 2; i++) {
+        y[i] = weave(x[0], x[1], i);
+        y[2 + i] = weave(x[2], x[3], i);
+    }
+    for (int i = 0; i < 4; i++) {
+        four row = join(y[i / 2], y[2 + i / 2], i % 2);
+        memcpy(out + i * WIDE, &row, sizeof row);
+    }
+}
+
+/* out (k,WIDE) from b (n,k), n <= WIDE, zeros behind it; in blocks, so that neither side jumps from line to line */
 static void
 turn(float *VN_RESTRICT out, const float *VN_RESTRICT b, int64_t ldb, int64_t k, int64_t n)
 {
+    enum { BLOCK = 16 };
     int64_t kk = k - k % BLOCK, nn = n - n % BLOCK;
-    for (int64_t j = 0; j < nn; j += BLOCK)
-        for (int64_t p = 0; p < kk; p += BLOCK)
-            turn_block(out + p * WIDE + j, b + j * ldb + p, ldb);
+    for (int64_t j0 = 0; j0 < nn; j0 += BLOCK)
+        for (int64_t p0 = 0; p0 < kk; p0 += BLOCK)
+            for (int64_t p = p0; p < p0 + BLOCK; p += 4)
+                for (int64_t j = j0; j < j0 + BLOCK; j += 4)
+                    turn_four(out + p * WIDE + j, b + j * ldb + p, ldb);
     for (int64_t p = 0; p < k; p++)
         for (int64_t j = p < kk ? nn : 0; j < WIDE; j++)
             out[p * WIDE + j] = j < n ? b[j * ldb + p] : 0.0f;
 }
 
-/* out (k,WIDE) from b (k,n), n < WIDE, zeros behind it */
+/* out (k,WIDE) from b (k,n), n <= WIDE, zeros behind it */
 static void
-widen(float *out, const float *b, int64_t ldb, int64_t k, int64_t n)
+widen(float *VN_RESTRICT out, const float *VN_RESTRICT b, int64_t ldb, int64_t k, int64_t n)
 {
-    for (int64_t p = 0; p < k; p++)
-        for (int64_t j = 0; j < WIDE; j++)
-            out[p * WIDE + j] = j < n ? b[p * ldb + j] : 0.0f;
+    for (int64_t p = 0; p < k; p++, out += WIDE, b += ldb)
+        if (n == WIDE)
+            memcpy(out, b, WIDE * sizeof(float));
+        else
+            for (int64_t j = 0; j < WIDE; j++)
+                out[j] = j < n ? b[j] : 0.0f;
 }
 
 /* the last n < WIDE columns of C, in a place of their own for as many rows as that has */
 static void
 edge(float *c, int64_t ldc, const float *a, int64_t lda, int ta, const float *b, int64_t M, int64_t n, int64_t k)
 {
-    float room[8 * ROWS * WIDE];
+    _Alignas(64) float room[8 * ROWS * WIDE];
     for (int64_t i = 0; i < M; i += 8 * ROWS) {
         int64_t rows = VN_MIN(M - i, 8 * ROWS);
         for (int64_t r = 0; r < rows; r++)
             for (int64_t j = 0; j < WIDE; j++)
                 room[r * WIDE + j] = j < n ? c[(i + r) * ldc + j] : 0.0f;
-        pieces(room, WIDE, ta ? a + i : a + i * lda, lda, ta, b, WIDE, rows, k);
+        pieces(room, WIDE, ta ? a + i : a + i * lda, lda, ta, b, rows, k);
         for (int64_t r = 0; r < rows; r++)
             memcpy(c + (i + r) * ldc, room + r * WIDE, (size_t)n * sizeof(float));
     }
@@ -115,7 +149,7 @@ void
 VN_FN(gemm_builtin)(float *c, int64_t ldc, const float *a, int64_t lda, int ta, const float *b, int64_t ldb, int tb,
                     int64_t M, int64_t N, int64_t K, int add)
 {
-    float panel[DEPTH * WIDE];
+    _Alignas(64) float panel[DEPTH * WIDE];
     for (int64_t i = 0; i < M && !add; i++)
         memset(c + i * ldc, 0, (size_t)N * sizeof(float));
     for (int64_t p = 0; p < K; p += DEPTH)
@@ -124,11 +158,11 @@ VN_FN(gemm_builtin)(float *c, int64_t ldc, const float *a, int64_t lda, int ta, 
             const float *left = ta ? a + p * lda : a + p, *right = tb ? b + j * ldb + p : b + p * ldb + j;
             if (tb)
                 turn(panel, right, ldb, k, n);
-            else if (n < WIDE)
+            else
                 widen(panel, right, ldb, k, n);
             if (n < WIDE)
                 edge(c + j, ldc, left, lda, ta, panel, M, n, k);
             else
-                pieces(c + j, ldc, left, lda, ta, tb ? panel : right, tb ? WIDE : ldb, M, k);
+                pieces(c + j, ldc, left, lda, ta, panel, M, k);
         }
 }

@@ -18,6 +18,16 @@ VN_FN(gemm_tile)(float *c, int64_t ldc, const float *a, int64_t lda, int ta, con
           (int)N, (int)K, 1.0f, a, (int)lda, b, (int)ldb, add ? 1.0f : 0.0f, c, (int)ldc);
 }
 
+void
+VN_FN(gemm_cached)(float *c, int64_t ldc, const float *a, int64_t lda, int ta, const float *b, int64_t ldb, int tb,
+                   int64_t M, int64_t N, int64_t K, int add)
+{
+    if (VN_LANES > 4)
+        VN_FN(gemm_builtin)(c, ldc, a, lda, ta, b, ldb, tb, M, N, K, add);
+    else
+        VN_FN(gemm_tile)(c, ldc, a, lda, ta, b, ldb, tb, M, N, K, add);
+}
+
 static inline vn_vf
 load(const float *p, int64_t n)
 {

@@ -41,7 +41,7 @@ search_group(void *arg, int64_t l, int worker)
             int64_t height = VN_MIN(VN_TILE_ROWS, end - r), width = VN_MIN(VN_TILE_COLS, n - c);
             const float *left = VN_FN(rows_of)(t, rows, r, height, x.left, x.lrho);
             const float *right = VN_FN(rows_of)(t, cols, c, width, x.right, x.rrho);
-            VN_FN(gemm_tile)(x.c, VN_TILE_PITCH, left, E, 0, right, E, 1, height, width, E, 0);
+            VN_FN(gemm_cached)(x.c, VN_TILE_PITCH, left, E, 0, right, E, 1, height, width, E, 0);
             for (int64_t i = 0; i < height; i++)
                 for (int64_t j = 0; j < width; j++)
                     offer(job, vn_live_row(&t->live[rows], r + i), vn_live_row(&t->live[cols], c + j),

@@ -45,7 +45,7 @@ add_product(const vn_tiles *t, int set, int64_t at, int64_t n, const float *g, i
     int64_t E = t->in.E;
     int direct = contiguous(t, set, at, n);
     float *out = direct ? t->in.dx[set] + vn_live_row(&t->live[set], at) * E : room;
-    VN_FN(gemm_tile)(out, E, g, VN_TILE_PITCH, transposed, other, E, 0, n, E, inner, direct || !first);
+    VN_FN(gemm_cached)(out, E, g, VN_TILE_PITCH, transposed, other, E, 0, n, E, inner, direct || !first);
 }
 
 /* Gradients gathered in room to where they belong; those of made rows, which lie in row, to what they were made of. */
@@ -88,7 +88,7 @@ multiply_teacher(const vn_tiles *t, const vn_cells *x, const vn_place *at)
     float *left = x->teacher + VN_TILE_ROWS * VN_TILE_PITCH, *right = left + VN_TILE_ROWS * E;
     const float *a = VN_FN(rows_of)(t, VN_TEACHER_IMAGE, at->r0, at->rows, left, x->lrho);
     const float *b = VN_FN(rows_of)(t, VN_TEACHER_TEXT, at->c0, at->cols, right, x->rrho);
-    VN_FN(gemm_tile)(x->teacher, VN_TILE_PITCH, a, E, 0, b, E, 1, at->rows, at->cols, E, 0);
+    VN_FN(gemm_cached)(x->teacher, VN_TILE_PITCH, a, E, 0, b, E, 1, at->rows, at->cols, E, 0);
 }
 
 /* one tile; right holds the rows of its columns, x->dright their gradients so far, none if it is the first */
@@ -99,7 +99,7 @@ run_tile(const block_job *job, const vn_cells *x, const vn_place *at, const floa
     const vn_block *b = job->b;
     int64_t E = t->in.E;
     const float *left = VN_FN(rows_of)(t, b->rows, at->r0, at->rows, x->left, x->lrho);
-    VN_FN(gemm_tile)(x->c, VN_TILE_PITCH, left, E, 0, right, E, 1, at->rows, at->cols, E, 0);
+    VN_FN(gemm_cached)(x->c, VN_TILE_PITCH, left, E, 0, right, E, 1, at->rows, at->cols, E, 0);
     VN_FN(twins_mark)(t, b, x->kind, at);
     if ((b->how & VN_TEACHER) != 0 && job->pass != VN_REDUCE)
         multiply_teacher(t, x, at);

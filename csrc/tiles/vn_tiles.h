@@ -15,7 +15,7 @@
 #include "../vn_term.h"
 
 enum { VN_MAX_TERMS = 16, VN_MAX_BLOCKS = 96, VN_MAX_GROUPS = 64 };
-enum { VN_TILE_ROWS = 128, VN_TILE_COLS = 256, VN_TILE_PITCH = 272 }; /* a pitch that is no power of two */
+enum { VN_TILE_ROWS = 256, VN_TILE_COLS = 256, VN_TILE_PITCH = 272 }; /* a pitch that is no power of two */
 /* of a slot, over its valid negatives: how many, sum and greatest of pair - c, sum of c, how many c are not 0 */
 enum { VN_NOTES = 5 };
 
