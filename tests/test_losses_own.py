@@ -280,7 +280,8 @@ def check(name, params, data, scale, made=None, weight=0.5):
     for key in (*GRADS, "dlog_scale"):
         got, error = getattr(r, key), np.abs(narrow[key] - wide[key]).max(initial=0)
         size = 1 if key == "dlog_scale" else np.abs(wide[key]).max(initial=0)
-        assert np.abs(got - wide[key]).max(initial=0) <= 2 * error + 32 * few * size, (name, params, key)
+        floor = 1e-14 * scale  # float64 has shares next to 1 to 1e-16, the core to their last digit
+        assert np.abs(got - wide[key]).max(initial=0) <= 2 * error + 32 * few * size + floor, (name, params, key)
     return r
 
 
