@@ -118,7 +118,7 @@ typedef vn_status vn_local_backward_fn(vn_ctx *ctx, float *dpatches, float *dtok
                                        const uint8_t *live, int64_t B, int64_t S, int64_t P, int64_t E,
                                        const vn_local_args *args);
 /* floats of ctx->scratch that either takes */
-enum { VN_LOCAL_STRIP = 64 };
+enum { VN_LOCAL_STRIP = 16 };
 static inline int64_t
 vn_local_scratch(int64_t P, int64_t E)
 {

@@ -9,9 +9,9 @@ import sys
 import pytest
 
 # Peers are many times slower under the sanitizers and find nothing there: they look as if they were not installed.
-PARTS = ("binding", "ops", "losses", "losses_own", "losses_block", "losses_local", "clip", "text", "image", "objects",
-         "image_negatives", "image_edits", "negatives", "text_generators", "annotations", "embed_negatives", "scenes",
-         "philox")
+PARTS = ("binding", "ops", "local", "losses", "losses_own", "losses_block", "losses_local", "clip", "tokens", "text",
+         "image", "objects", "image_negatives", "image_edits", "negatives", "text_generators", "annotations",
+         "embed_negatives", "scenes", "philox")
 LEFT_OUT = "not leaks"  # counted with malloc, which the sanitizers replace
 WITHOUT = """
 from importlib.machinery import PathFinder
