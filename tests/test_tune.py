@@ -123,10 +123,11 @@ def test_layer_decay():
 
 @pytest.mark.parametrize("towers", [("image",), ("text",), ()])
 @pytest.mark.parametrize("accumulate", [1, 3])
-def test_a_frozen_tower_is_skipped(towers, accumulate):
+@pytest.mark.parametrize("objective", ["negclip", "fsc"])
+def test_a_frozen_tower_is_skipped(towers, accumulate, objective):
     """The other tower's gradients are those of a whole pass, and its own are 0."""
     x, model = pixels(fresh(), 4), fresh()
-    given = {"negatives": [["a blue circle"], ["a square"], [""], ["all"]], "objective": "negclip", "backward": True}
+    given = {"negatives": [["a blue circle"], ["a square"], [""], ["all"]], "objective": objective, "backward": True}
     whole = model.loss(x, CAPTIONS, **given, accumulate=accumulate)
     want = {n: g.copy() for n, g in model.gradients().items()}
     assert model.loss(x, CAPTIONS, **given, towers=towers, accumulate=accumulate).loss == whole.loss
@@ -453,6 +454,7 @@ def test_no_teacher_is_refused(data):  # noqa: F811
         training.train(fresh(), data, Watched())
     plan = TrainSettings(teacher="start")
     assert Learner(fresh(), None, plan).options() == {}            # nobody reads it
+    assert Learner(fresh(), object(), plan).options()["teacher"]   # perhaps it does
     assert Learner(fresh(), None, TrainSettings(accumulate=4)).options() == {"accumulate": 4}
 
 

@@ -40,7 +40,7 @@ class Learner:
         self.target = target(model, plan)
         self.average = Average(model, plan.ema) if plan.ema else None
         self.teacher = None
-        if taught(objective):
+        if taught(objective, plan):
             self.teacher = self.average.model if plan.teacher == "ema" and self.average else copy(model)
         self.epoch: int | None = None
 
@@ -169,18 +169,19 @@ def needs_start(objective: Any, plan: TrainSettings) -> bool:
     >>> needs_start(None, TrainSettings()), needs_start(None, TrainSettings(lora=4))
     (False, True)
     """
-    return plan.lora > 0 or (plan.teacher == "start" and taught(objective))
+    return plan.lora > 0 or (plan.teacher == "start" and taught(objective, plan))
 
 
-def taught(objective: Any) -> bool:
-    """Whether an objective reads embeddings of a teacher.
+def taught(objective: Any, plan: TrainSettings) -> bool:
+    """Whether an objective reads embeddings of a teacher; one that doesn't say what it needs is given what there is.
 
     Examples
     --------
-    >>> taught(None)
+    >>> taught(None, TrainSettings(teacher="start"))
     False
     """
-    return bool(TEACHERS & set(getattr(objective, "needs", ())))
+    needs = getattr(objective, "needs", None)
+    return bool(TEACHERS & set(needs)) if needs is not None else objective is not None and plan.teacher != "none"
 
 
 def check(model: Any, objective: Any, plan: TrainSettings) -> None:
@@ -204,7 +205,7 @@ def check(model: Any, objective: Any, plan: TrainSettings) -> None:
         named(list(state), plan.train)
     except ValueError as error:
         raise SettingsError(str(error)) from None
-    if taught(objective) and plan.teacher == "none":
+    if plan.teacher == "none" and taught(objective, plan):
         raise SettingsError('the objective compares with a teacher: teacher must be "start" (the model before '
                             'training) or "ema" (its average, with ema=0.9996), got "none"')
 

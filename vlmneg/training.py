@@ -107,7 +107,8 @@ def train(model: Any, data: Sequence, objective: Any = None, negatives: Any = No
     data : Dataset or sequence
         Pictures with their captions, as from `vlmneg.data`, or what `vlmneg.data.wrap` takes.
     objective : Objective or str, optional
-        As from `vlmneg.losses`, or its name; InfoNCE by default.
+        As from `vlmneg.losses`, or its name; InfoNCE by default. One with a memory, such as adaptive margins, begins
+        with what it remembers.
     negatives : Negatives or list of them, optional
         As from `vlmneg.negatives.text`, called with each batch's captions, from `vlmneg.negatives.image`, called with
         its pictures, from `vlmneg.negatives.embed`, made of its embeddings, or `vlmneg.negatives.pairs` of edited
