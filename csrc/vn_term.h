@@ -56,8 +56,8 @@ typedef struct vn_reading {
 enum { VN_MASKED, VN_OTHER, VN_PAIR, VN_TWIN, VN_VOID };
 
 /* A finished log-sum-exp, kept in two parts: z - top is exact where z is the top, so that the share of a pair far
- * above its rivals keeps its digits. top = +inf where a block joined no statistic: every share is 0. Of a maximum, top
- * is the maximum and log the logarithm of how many cells reach it. */
+ * above its rivals keeps its digits. top = +inf where no cell joined the statistic: every share is 0. Of a maximum,
+ * top is the maximum and log the logarithm of how many cells reach it. */
 typedef struct vn_stat {
     float top, log;
 } vn_stat;

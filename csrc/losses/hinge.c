@@ -42,7 +42,7 @@ grad(vn_cell x, const vn_term_args *a)
     float price = cost(x, x.c, a), hardest = cost(x, s.top, a), reached = x.z == s.top ? 1.0f : 0.0f;
     int all = a->param[1] == 0.0f, pair = x.kind == VN_PAIR;
     float share = all ? 1.0f : reached * vn_expf(-s.log), active = all ? vn_expf(s.log) : 1.0f;
-    float own = x.i == x.j && s.top > -INFINITY && (all || hardest > 0.0f) ? -active : 0.0f;
+    float own = x.i == x.j && s.top < INFINITY && (all || hardest > 0.0f) ? -active : 0.0f;
     d.dc = pair ? own : price > 0.0f ? share : 0.0f;
     d.loss = pair || !(price > 0.0f) ? 0.0f : share * price;
     return d;

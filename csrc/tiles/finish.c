@@ -21,6 +21,17 @@ join_rows(vn_tiles *t, int u, const vn_running *s, int64_t n)
     }
 }
 
+/* a row that no cell joined gives every cell the share 0 */
+static void
+close_empty(const vn_tiles *t, const vn_running *s, int set)
+{
+    for (int64_t i = 0; s->top != NULL && i < t->live[set].n; i++)
+        if (s->top[i] == -INFINITY) {
+            s->top[i] = INFINITY;
+            s->sum[i] = 0.0f;
+        }
+}
+
 static int
 is_hollow(const vn_tiles *t, int u, int set, int64_t number)
 {
@@ -81,6 +92,8 @@ VN_FN(finish_run)(vn_tiles *t)
             join_rows(t, u, &t->stat[u][r->rows], t->live[r->rows].n);
         if (r != NULL && term->finish != NULL)
             finish_samples(t, u, r, &t->stat[u][r->rows], &t->stat[u][r->cols]);
+        for (int set = 0; set < VN_SETS; set++)
+            close_empty(t, &t->stat[u][set], set);
     }
     for (int64_t i = 0; i < t->live[VN_IMAGE].n; i++) {
         t->share[0][i] = 1.0f / t->share[0][i];

@@ -64,9 +64,9 @@ make(int64_t B, int64_t K, int64_t E)
         p.x[set] = fresh((size_t)(count * E) * sizeof(float));
         p.dx[set] = set < VN_TEACHER_IMAGE ? fresh((size_t)(count * E) * sizeof(float)) : NULL;
         p.rows.given[set] = per[set];
-        p.rows.valid[set] = per[set] == K ? p.valid : NULL;
+        p.rows.valid[set] = set >= VN_NEG_TEXT && set <= VN_POS_IMAGE ? p.valid : NULL;
         for (int64_t i = 0; i < count; i++) {
-            if (!p.exists[i / per[set]] || (per[set] == K && !p.valid[i]))
+            if (!p.exists[i / per[set]] || (p.rows.valid[set] != NULL && !p.valid[i]))
                 continue;
             for (int64_t e = 0; e < E; e++)
                 p.x[set][i * E + e] = vn_rng_uniform(&r) - 0.4f;
@@ -89,8 +89,8 @@ discard(problem *p)
     free(p->exists), free(p->valid), free(p->group), free(p->text_key), free(p->neg_key), free(p->row);
 }
 
-/* itc: negatives, image_to_text, text_to_image, images; own: anchor; intra: modality */
-static const vn_objective objective = {
+/* itc: negatives, image_to_text, text_to_image, images, false_negatives; own: anchor; intra: modality */
+static const vn_objective first = {
     {{0, VN_TWINS_MASK, 0, 1.0f, {1.0f, 0.5f, 0.5f, 1.0f, 100.0f}},
      {0, VN_TWINS_SOFT, 0, 0.5f, {2.0f, 1.0f, 0.0f, 0.0f, 100.0f}},
      {0, VN_TWINS_OFF, 0, 0.25f, {0.0f, 0.0f, 1.0f, 2.0f, 100.0f}},
@@ -99,17 +99,47 @@ static const vn_objective objective = {
     5,
 };
 
+/* each of the other terms over a batch; a teacher's scale of its own, since the student's gives it no gradient */
+static vn_objective
+others(const vn_backend *be)
+{
+    static const struct {
+        const char *name;
+        int twins;
+        float weight, param[3];
+    } list[] = {{"sigmoid", VN_TWINS_SOFT, 0.3f, {0.0f}},
+                {"sigmoid", VN_TWINS_MASK, 0.2f, {1.0f}},
+                {"mil", VN_TWINS_MASK, 0.5f, {0.0f}},
+                {"mil", VN_TWINS_OFF, 0.5f, {1.0f}},
+                {"hinge", VN_TWINS_MASK, 0.01f, {2.0f, 0.0f, 1.0f}},
+                {"hinge", VN_TWINS_OFF, 0.01f, {2.0f, 1.0f, 2.0f}},
+                {"distil", VN_TWINS_MASK, 0.4f, {0.5f, 0.5f, 5.0f}},
+                {"uniform", VN_TWINS_MASK, 0.4f, {0.0f, 0.2f}},
+                {"uniform", VN_TWINS_OFF, 0.4f, {1.0f, 0.3f}},
+                {"mirror", VN_TWINS_MASK, 0.5f, {0.0f}},
+                {"column", VN_TWINS_OFF, 0.1f, {0.0f, 1.0f}}};
+    vn_objective o = {{{0}}, 0};
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        vn_use *use = &o.use[o.terms++];
+        while (strcmp(be->terms[use->term]->name, list[i].name) != 0)
+            use->term++;
+        use->twins = list[i].twins, use->weight = list[i].weight;
+        memcpy(use->param, list[i].param, sizeof list[i].param);
+    }
+    return o;
+}
+
 static vn_record
-run(const vn_backend *be, const vn_rows *rows, int backward)
+run(const vn_backend *be, const vn_objective *objective, const vn_rows *rows, int backward)
 {
     vn_tiles t;
     vn_arena arena = {NULL, 0, 0};
     vn_record record;
     vn_error error;
-    be->tiles_layout(&t, &arena, &objective, rows);
+    be->tiles_layout(&t, &arena, objective, rows);
     arena.size = arena.used, arena.used = 0;
     arena.base = fresh(arena.size);
-    be->tiles_layout(&t, &arena, &objective, rows);
+    be->tiles_layout(&t, &arena, objective, rows);
     CHECK(arena.used == arena.size);
     CHECK(be->tiles_statistics(&t, &error) == VN_OK);
     be->tiles_gradients(&t, &record, backward);
@@ -118,28 +148,28 @@ run(const vn_backend *be, const vn_rows *rows, int backward)
 }
 
 static void
-test_objective(const vn_backend *be, int64_t B, int64_t K, int64_t E)
+test_objective(const vn_backend *be, const vn_objective *o, int64_t B, int64_t K, int64_t E)
 {
     problem p = make(B, K, E);
     vn_rows rows;
     p.made.slot = p.slot, p.made.row = p.row, p.rows.made = &p.made;
     rows = p.rows;
-    vn_record r = run(be, &rows, 1);
+    vn_record r = run(be, o, &rows, 1);
     CHECK(isfinite(r.loss) && r.rows >= 1 && r.below <= r.valid);
     rows.scale = 3.0f * expf(0.01f);
-    double up = run(be, &rows, 0).loss;
+    double up = run(be, o, &rows, 0).loss;
     rows.scale = 3.0f * expf(-0.01f);
-    double down = run(be, &rows, 0).loss;
+    double down = run(be, o, &rows, 0).loss;
     CHECK(fabs((up - down) / 0.02 - r.dlog_scale) < 1e-3);
     for (int set = 0; set < VN_TEACHER_IMAGE; set++)
         for (int64_t i = 0; i < VN_MIN(3, B) * p.rows.given[set]; i++) {
             float *x = p.x[set] + i * E, was = x[0];
-            if (!p.exists[i / p.rows.given[set]] || (per[set] == K && !p.valid[i])) {
+            if (!p.exists[i / p.rows.given[set]] || (p.rows.valid[set] != NULL && !p.valid[i])) {
                 CHECK(p.dx[set][i * E] == 0.0f);
                 continue;
             }
-            x[0] = was + 0.02f, up = run(be, &p.rows, 0).loss;
-            x[0] = was - 0.02f, down = run(be, &p.rows, 0).loss;
+            x[0] = was + 0.02f, up = run(be, o, &p.rows, 0).loss;
+            x[0] = was - 0.02f, down = run(be, o, &p.rows, 0).loss;
             x[0] = was;
             CHECK(fabs((up - down) / 0.04 - (double)p.dx[set][i * E]) < 1e-3);
         }
@@ -147,15 +177,15 @@ test_objective(const vn_backend *be, int64_t B, int64_t K, int64_t E)
 }
 
 static void
-test_threads(const vn_backend *be)
+test_threads(const vn_backend *be, const vn_objective *o)
 {
     problem p = make(530, 1, 5), q = make(530, 1, 5);
     p.made.slot = p.slot, p.made.row = p.row, p.rows.made = &p.made;
     q.made.slot = q.slot, q.made.row = q.row, q.rows.made = &q.made;
     vn_parallel_set_threads(1);
-    vn_record one = run(be, &p.rows, 1);
+    vn_record one = run(be, o, &p.rows, 1);
     vn_parallel_set_threads(3);
-    vn_record three = run(be, &q.rows, 1);
+    vn_record three = run(be, o, &q.rows, 1);
     CHECK(one.loss == three.loss && one.dlog_scale == three.dlog_scale && one.below == three.below);
     for (int set = 0; set < VN_TEACHER_IMAGE; set++)
         CHECK(memcmp(p.dx[set], q.dx[set], 530 * 5 * sizeof(float)) == 0);
@@ -167,10 +197,13 @@ main(void)
 {
     const vn_backend *be;
     for (int i = 0; (be = vn_backend_at(i)) != NULL; i++) {
-        test_objective(be, 1, 0, 3);
-        test_objective(be, 2, 3, 1);
-        test_objective(be, 37, 2, 17);
-        test_threads(be);
+        const vn_objective both[2] = {first, others(be)};
+        for (int k = 0; k < 2; k++) {
+            test_objective(be, &both[k], 1, 0, 3);
+            test_objective(be, &both[k], 2, 3, 1);
+            test_objective(be, &both[k], 37, 2, 17);
+            test_threads(be, &both[k]);
+        }
     }
     return failures;
 }
