@@ -277,9 +277,10 @@ def check(name, params, data, scale, made=None, weight=0.5):
     few = np.finfo(np.float32).eps * (1 + scale)
     assert abs(r.loss - wide["loss"]) <= 2 * abs(narrow["loss"] - wide["loss"]) + 8 * few, (name, params)
     assert r.terms[name] == pytest.approx(r.loss / weight, rel=1e-6)
+    pull = max(np.abs(wide[key]).max(initial=0) for key in GRADS)
     for key in (*GRADS, "dlog_scale"):
         got, error = getattr(r, key), np.abs(narrow[key] - wide[key]).max(initial=0)
-        size = 1 if key == "dlog_scale" else np.abs(wide[key]).max(initial=0)
+        size = 1 if key == "dlog_scale" else pull  # a row's own may cancel
         floor = 1e-14 * scale  # float64 has shares next to 1 to 1e-16, the core to their last digit
         assert np.abs(got - wide[key]).max(initial=0) <= 2 * error + 32 * few * size + floor, (name, params, key)
     return r
@@ -427,7 +428,7 @@ def test_made_negatives_beside_given_ones(level, name, params, made):
     check(name, params, {**batch(7, 2), **keys}, 10.0, made)  # some slots are true, some pictures shifted to the pair
 
 
-@given(st.sampled_from(CASES), st.integers(1, 20), st.integers(0, 5), st.integers(1, 70), st.floats(0.5, 100),
+@given(st.sampled_from(CASES), st.integers(1, 20), st.integers(0, 5), st.integers(3, 70), st.floats(0.5, 100),
        st.integers(0, 99))
 @settings(max_examples=150, deadline=None)
 def test_any_sizes(case, b, k, e, scale, seed):
