@@ -7,6 +7,8 @@ import shutil
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from test_train import OPTIONS, bits, data, fresh, negatives, one_thread, plain  # noqa: F401
 
 import vlmneg as vn
@@ -81,6 +83,18 @@ def test_named():
         parts.named(NAMES, ["visual.projj"])
     with pytest.raises(ValueError, match="train must be one of all, text, image, head"):
         parts.named(NAMES, "vision")
+
+
+@given(st.lists(st.text(min_size=1, max_size=8) | st.sampled_from(NAMES) | st.text("[]!-*?a.", min_size=1, max_size=6),
+                min_size=1, max_size=3))
+def test_patterns_of_any_text(patterns):
+    """Each pattern fits some tensor, or the error says which doesn't; the order is the model's."""
+    try:
+        found = parts.named(NAMES, patterns)
+    except ValueError as error:
+        assert any(f"no tensor is named {p}; near are " in str(error) for p in patterns)
+    else:
+        assert found == [n for n in NAMES if n in found] != []
 
 
 @pytest.mark.parametrize("train", ["text", "image", "head", ["visual.*.mlp.*", "text_projection"]])
