@@ -390,7 +390,7 @@ def test_the_page_is_of_all_recipes(monkeypatch, tmp_path):
 def test_the_page_is_made(monkeypatch, tmp_path):
     """Every recipe, and every released behaviour, trains on scenes and stands in the table."""
     maker = page_maker(monkeypatch, tmp_path)
-    maker.main(tmp_path / "out", *WORDS, "--steps", "2", "--seeds", "1")
+    maker.main(tmp_path / "out", *WORDS, "--batch", "16", "--steps", "2", "--seeds", "1")
     text = (tmp_path / "recipes.md").read_text(encoding="utf-8")
     assert all(f"| `{name}` |" in text for name in maker.names())
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["failed"] == {}

@@ -24,7 +24,17 @@ from ..loading import order
 from ..negatives.recipe import for_training
 from ..progress import Progress
 from ..runs import differences, latest_checkpoint, step_of
-from ..settings import RunSettings, SettingsError, as_json, check_keys, merged, on_scenes, read_table, run_settings
+from ..settings import (
+    PARTS,
+    RunSettings,
+    SettingsError,
+    as_json,
+    check_keys,
+    merged,
+    on_scenes,
+    read_table,
+    run_settings,
+)
 from ..training import train, undisturbed
 from . import write
 from .figures import BASELINE, Answers, figures
@@ -47,9 +57,10 @@ def compare(recipes: Sequence[str], *, seeds: int = 3, out: str | Path = "vlmneg
             images: Any = None, bootstrap: int = 2000, progress: bool = False) -> dict[str, Any]:
     """Train recipes from one start on the same data, and say what each gains over plain fine-tuning, and costs.
 
-    Plain fine-tuning is always among them. Runs have the same start, pictures, batch size, steps, learning rates and
-    seeds; a recipe brings its objective, its negatives, its optimiser and what it trains. What is done already in `out`
-    isn't done again, so after an interruption the same call goes on, and later calls may add recipes and seeds.
+    Plain fine-tuning is always among them. Runs have the same start, pictures, pairs a step, steps, learning rates and
+    seeds; a recipe brings its objective, negatives, positives, composition of batches, optimiser and what it trains.
+    What is done already in `out` isn't done again, so after an interruption the same call goes on, and later calls may
+    add recipes and seeds.
 
     Parameters
     ----------
@@ -184,9 +195,9 @@ class _Plan:
                 if name != BASELINE:
                     raise
                 table = dict(PLAIN)
-            extra = table.pop("scenes", {})
-            table = merged(table, extra) if self.scenes else table
-            tables[label] = merged(table, {"compat": compat} if compat else {})
+            parts = {part: table.pop(part, {}) for part in PARTS}
+            table = merged(table, parts["scenes"]) if self.scenes else table
+            tables[label] = {**merged(table, parts["released"]), "compat": compat} if compat else table
         return tables
 
     def settings(self, label: str, seed: int) -> RunSettings:
@@ -195,8 +206,14 @@ class _Plan:
         begins = {k: v for k, v in own.items() if k in experiment.STARTS} if isinstance(own, Mapping) else {}
         table = {**self.tables[label], **self.tagger, "data": self.data, "model": {**self.model, **begins},
                  "out": str(self.folder(label, seed))}
+        common = {**self.common, "seed": seed}
+        compose = table.get("compose", {})          # as many pairs a step as all others have
+        if "n" in compose:
+            table["compose"] = {**compose, "n": common["batch"]}
+        if compose.get("kind") == "neighbours":
+            common["batch"] = max(1, common["batch"] // 2)
         try:
-            return run_settings(merged(table, {"train": {**self.common, "seed": seed}}))
+            return run_settings(merged(table, {"train": common}))
         except SettingsError as error:
             raise SettingsError(f"{label}: {error}") from None
 
@@ -254,8 +271,16 @@ class _Plan:
             raise SettingsError(f"held_out must be a number of pictures or a table of data, got {number!r}")
         if self.scenes:
             others = scenes(number, seed=data.seed, size=data.size, first=data.first + max(APART, len(data)))
-            return Dataset(list(data), {}), Dataset(list(others), {})
+            return _Drawn(data), Dataset(list(others), {})
         return _apart(data, number)
+
+
+class _Drawn(Dataset):
+    """Scenes, each drawn once and kept."""
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(list(data), {})
+        self.variations = data.variations
 
 
 def latest_step(folder: Path) -> int:
