@@ -99,27 +99,47 @@ static const vn_objective first = {
     5,
 };
 
+typedef struct listed {
+    const char *name;
+    int twins;
+    float weight, param[4];
+} listed;
+
 /* each of the other terms over a batch; a teacher's scale of its own, since the student's gives it no gradient */
+static const listed others[] = {{"sigmoid", VN_TWINS_SOFT, 0.3f, {0.0f}},
+                                {"sigmoid", VN_TWINS_MASK, 0.2f, {1.0f}},
+                                {"mil", VN_TWINS_MASK, 0.5f, {0.0f}},
+                                {"mil", VN_TWINS_OFF, 0.5f, {1.0f}},
+                                {"hinge", VN_TWINS_MASK, 0.01f, {2.0f, 0.0f, 1.0f}},
+                                {"hinge", VN_TWINS_OFF, 0.01f, {2.0f, 1.0f, 2.0f}},
+                                {"distil", VN_TWINS_MASK, 0.4f, {0.5f, 0.5f, 5.0f}},
+                                {"uniform", VN_TWINS_MASK, 0.4f, {0.0f, 0.2f}},
+                                {"uniform", VN_TWINS_OFF, 0.4f, {1.0f, 0.3f}},
+                                {"mirror", VN_TWINS_MASK, 0.5f, {0.0f}},
+                                {"column", VN_TWINS_OFF, 0.1f, {0.0f, 1.0f}}};
+
+/* those inside a sample, hinges far from their corners: own: anchor, bag, scale, invalid; focal: gamma, smoothing, scale,
+ * invalid; rank: margin, -, -, fixed; intra: modality, positive, scale, factor */
+static const listed inside[] = {{"own", VN_TWINS_MASK, 0.3f, {0.0f, 1.0f, 0.0f, 1.0f}},
+                                {"own", VN_TWINS_OFF, 0.3f, {1.0f, 1.0f, 2.0f, 0.0f}},
+                                {"focal", VN_TWINS_MASK, 0.3f, {2.0f, 0.1f, 0.0f, 1.0f}},
+                                {"focal", VN_TWINS_MASK, 0.3f, {0.5f, 0.0f, 2.0f, 0.0f}},
+                                {"rank", VN_TWINS_MASK, 0.01f, {2.0f, 0.0f, 0.0f, 90.0f}},
+                                {"pos", VN_TWINS_MASK, 0.01f, {1.0f, 90.0f}},
+                                {"triplet", VN_TWINS_MASK, 0.02f, {90.0f, 1.0f}},
+                                {"intra", VN_TWINS_MASK, 0.2f, {1.0f, 0.0f, 0.0f, 1.0f}},
+                                {"intra", VN_TWINS_MASK, 0.2f, {1.0f, 1.0f, 2.0f, 1.0f}},
+                                {"intra", VN_TWINS_MASK, 0.1f, {0.0f, 2.0f, 0.0f, 1.0f}},
+                                {"intra", VN_TWINS_OFF, 0.1f, {0.0f, 3.0f, 0.0f, 1.0f}},
+                                {"intra", VN_TWINS_MASK, 0.1f, {1.0f, 4.0f, 0.0f, 1.0f}},
+                                {"align", VN_TWINS_MASK, 0.1f, {2.0f, 1.0f}},
+                                {"align", VN_TWINS_MASK, 0.1f, {3.0f, 0.0f}}};
+
 static vn_objective
-others(const vn_backend *be)
+objective_of(const vn_backend *be, const listed *list, size_t n)
 {
-    static const struct {
-        const char *name;
-        int twins;
-        float weight, param[3];
-    } list[] = {{"sigmoid", VN_TWINS_SOFT, 0.3f, {0.0f}},
-                {"sigmoid", VN_TWINS_MASK, 0.2f, {1.0f}},
-                {"mil", VN_TWINS_MASK, 0.5f, {0.0f}},
-                {"mil", VN_TWINS_OFF, 0.5f, {1.0f}},
-                {"hinge", VN_TWINS_MASK, 0.01f, {2.0f, 0.0f, 1.0f}},
-                {"hinge", VN_TWINS_OFF, 0.01f, {2.0f, 1.0f, 2.0f}},
-                {"distil", VN_TWINS_MASK, 0.4f, {0.5f, 0.5f, 5.0f}},
-                {"uniform", VN_TWINS_MASK, 0.4f, {0.0f, 0.2f}},
-                {"uniform", VN_TWINS_OFF, 0.4f, {1.0f, 0.3f}},
-                {"mirror", VN_TWINS_MASK, 0.5f, {0.0f}},
-                {"column", VN_TWINS_OFF, 0.1f, {0.0f, 1.0f}}};
     vn_objective o = {{{0}}, 0};
-    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+    for (size_t i = 0; i < n; i++) {
         vn_use *use = &o.use[o.terms++];
         while (strcmp(be->terms[use->term]->name, list[i].name) != 0)
             use->term++;
@@ -197,12 +217,13 @@ main(void)
 {
     const vn_backend *be;
     for (int i = 0; (be = vn_backend_at(i)) != NULL; i++) {
-        const vn_objective both[2] = {first, others(be)};
-        for (int k = 0; k < 2; k++) {
-            test_objective(be, &both[k], 1, 0, 3);
-            test_objective(be, &both[k], 2, 3, 1);
-            test_objective(be, &both[k], 37, 2, 17);
-            test_threads(be, &both[k]);
+        const vn_objective all[3] = {first, objective_of(be, others, sizeof others / sizeof *others),
+                                     objective_of(be, inside, sizeof inside / sizeof *inside)};
+        for (int k = 0; k < 3; k++) {
+            test_objective(be, &all[k], 1, 0, 3);
+            test_objective(be, &all[k], 2, 3, 1);
+            test_objective(be, &all[k], 37, 2, 17);
+            test_threads(be, &all[k]);
         }
     }
     return failures;
