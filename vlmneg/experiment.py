@@ -57,7 +57,7 @@ def train_from(settings: RunSettings, *, data: Any = None, model: Clip | None = 
     SettingsError
         A name that doesn't exist, with the nearest.
     """
-    data = make_data(settings.data) if data is None else data
+    data = make_data(settings.data, settings.compat) if data is None else data
     left_out = ", ".join(f"{count} {reason}" for reason, count in data.skipped.items() if count)
     if left_out:
         log.warning("%d samples; left out: %s", len(data), left_out)
@@ -75,8 +75,10 @@ def train_from(settings: RunSettings, *, data: Any = None, model: Clip | None = 
     return records
 
 
-def make_data(table: Mapping[str, Any]) -> Any:
-    """The data set that `vlmneg.data.open` makes of a table."""
+def make_data(table: Mapping[str, Any], compat: str | None = None) -> Any:
+    """The data set that `vlmneg.data.open` makes of a table, GNM's as released where the run is."""
+    if compat == "released" and (table.get("kind") == "gnm" or "annotations" in table):
+        table = {"compat": compat, **table}
     try:
         return datasets.open(table)
     except ValueError as error:
