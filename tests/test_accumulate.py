@@ -98,7 +98,9 @@ def test_every_objective_without_negatives(name):
 
 
 def variants():
-    """Each term with each value of each parameter that has names for them."""
+    """Each term with each value of each parameter that has names for them; each objective as released."""
+    for name in sorted(set(vn.losses.names()) - {*TERMS, "infonce", "roesch"}):
+        yield pytest.param(name, {"compat": "released"}, id=f"{name}-released")
     for name, kind in TERMS.items():
         for p in kind.params:
             for value in p.choices or ():
@@ -107,6 +109,7 @@ def variants():
 
 
 @pytest.mark.parametrize("name, changed", list(variants()))
+@pytest.mark.filterwarnings("ignore:intra.positive=")
 def test_every_term_in_every_way(name, changed):
     objective = vn.losses.get(name, **changed)
     if "pos_image" in objective.needs:
