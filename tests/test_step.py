@@ -52,9 +52,10 @@ class Sums:
 
     def on(self, **given):
         self.given = given
-        rows = [n for n in ("image", "text", "neg_text", "neg_image", "pos_text") if n in given]
+        rows = [n for n in ("image", "text", "neg_text", "neg_image", "pos_text", "pos_image") if n in given]
         weight = {n: np.random.default_rng(len(n)).standard_normal(given[n].shape).astype(np.float32) for n in rows}
-        for name, of in (("valid", "neg_text"), ("neg_image_valid", "neg_image"), ("pos_text_valid", "pos_text")):
+        for name, of in (("valid", "neg_text"), ("neg_image_valid", "neg_image"), ("pos_text_valid", "pos_text"),
+                         ("pos_image_valid", "pos_image")):
             if of in given:
                 weight[of] *= given[name][:, :, None]
         loss = sum(float((given[n].astype(float) * weight[n]).sum()) for n in rows)
@@ -71,11 +72,11 @@ class Sums:
 def everything(seed=0):
     rng = np.random.default_rng(seed)
     valid, shown = np.uint8(rng.random((B, K)) < 0.7), np.uint8(rng.random((B, M)) < 0.6)
-    more = pixels(B, M, seed=seed + 1)
-    more[shown == 0] = np.nan
+    more, same = pixels(B, M, seed=seed + 1), pixels(B, P, seed=seed + 2)
+    more[shown == 0] = same[shown == 1] = np.nan
     return pixels(B, seed=seed), ids(B, seed=seed), {
         "negatives": ids(B, K, seed=seed + 1), "valid": valid, "neg_images": more, "neg_image_valid": shown,
-        "positives": ids(B, P, seed=seed + 2),
+        "positives": ids(B, P, seed=seed + 2), "pos_images": same, "pos_image_valid": 1 - shown,
     }
 
 
@@ -93,15 +94,16 @@ def test_rows_are_where_they_belong():
         want = model.encode_text(source.reshape(-1, C.context), True).reshape(*source.shape[:2], -1)
         assert np.abs(given[name] - want * valid[:, :, None]).max() < 1e-6
     shown = more["neg_image_valid"]
-    want = np.zeros((B, M, C.embed))
-    want[shown != 0] = model.encode_image(more["neg_images"][shown != 0], True)
-    assert np.abs(given["neg_image"] - want).max() < 1e-6
-    assert (given["neg_image_valid"] == shown).all() and (given["valid"] == more["valid"]).all()
+    for name, live in (("neg_image", shown), ("pos_image", 1 - shown)):
+        want = np.zeros((B, M, C.embed))
+        want[live != 0] = model.encode_image(more[f"{name}s"][live != 0], True)
+        assert np.abs(given[name] - want).max() < 1e-6 and (given[f"{name}_valid"] == live).all()
+    assert (given["valid"] == more["valid"]).all()
 
 
 @pytest.mark.parametrize("accumulate", [1, 3])
 def test_gradients_by_differences(accumulate):
-    """A directional derivative over each weight of both towers, through all five sets of rows."""
+    """A directional derivative over each weight of both towers, through all six sets of rows."""
     model, objective = make(), Sums()
     x, captions, more = everything()
     model.loss(x, captions, objective=objective, accumulate=accumulate, backward=True, **more)
@@ -130,7 +132,7 @@ def test_only_what_is_read_is_given_and_encoded():
     plain = model.loss(x, captions, objective=objective)
     assert set(objective.given) >= {"image", "text", "text_key", "scale", "group", "backward"}
     full = model.loss(x, captions, objective=objective, **more)
-    assert not {"neg_image", "pos_text", "teacher_image", "bias", "types"} & set(objective.given)
+    assert not {"neg_image", "pos_text", "pos_image", "teacher_image", "bias", "types"} & set(objective.given)
     assert "neg_text" in objective.given  # of which the accuracy speaks
     assert full.tokens > plain.tokens
     read = Sums(needs={"neg_image", "pos_text"})
@@ -142,8 +144,10 @@ def test_only_what_is_read_is_given_and_encoded():
         model.loss(x, captions, objective=read, neg_images=nan, positives=more["positives"])
 
 
-@pytest.mark.parametrize("name, words", [("neg_image", "neg_images="), ("pos_text", "positives="),
-                                         ("teacher_text", "teacher="), ("bias", "with_bias"), ("pos_image", r"\.on")])
+@pytest.mark.parametrize("name, words", [
+    ("neg_image", "neg_images="), ("pos_text", "positives="), ("pos_image", "pos_images="), ("teacher_text", "teacher="),
+    ("bias", "with_bias"),
+])  # fmt: skip
 def test_what_is_missing_is_named(name, words):
     x, captions, _ = everything()
     with pytest.raises(ValueError, match=f"reads {name}.*{words}"):
@@ -217,6 +221,8 @@ def test_wrong_pictures_and_chunks():
         ({"neg_images": x[:, None], "neg_image_valid": np.ones((B, 2), np.uint8)}, r"neg_image_valid.*\(5, 1\)"),
         ({"neg_images": x[:, None], "neg_image_valid": np.full((B, 1), 0.5)}, "uint8 or bool"),
         ({"neg_image_valid": np.ones((B, 1), np.uint8)}, "describes neg_images"),
+        ({"pos_image_valid": np.ones((B, 1), np.uint8)}, "describes pos_images"),
+        ({"pos_images": x}, "pos_images must have shape"),
         ({"accumulate": 0}, "accumulate must be"),
         ({"accumulate": 1.5}, "accumulate must be"),
     ):

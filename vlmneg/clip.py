@@ -300,6 +300,8 @@ class Clip:
         neg_images: np.ndarray | None = None,
         neg_image_valid: np.ndarray | None = None,
         positives: Any = None,
+        pos_images: np.ndarray | None = None,
+        pos_image_valid: np.ndarray | None = None,
         group: Sequence[int] | np.ndarray | None = None,
         objective: Objective | str | None = None,
         teacher: Clip | None = None,
@@ -329,6 +331,9 @@ class Clip:
         positives : list of B lists of str, or ids (B, P, L), optional
             Further captions that are true for picture i; rows may differ in length, an empty string is none. Encoded
             only where the objective reads them; a negative that equals one of them is taken out.
+        pos_images : ndarray of shape (B, P, 3, S, S), float32, optional
+            Pictures, such as other crops, that caption i is true of; encoded only where the objective reads them.
+        pos_image_valid : ndarray of shape (B, P), uint8 or bool, optional
         group : sequence of B ints, optional
             Pictures with equal numbers are the same picture: their captions are never each other's negatives.
         objective : Objective or its name, default ``losses.infonce()``
@@ -369,9 +374,9 @@ class Clip:
         """
         return step.evaluate(
             self, x, captions, negatives=negatives, valid=valid, neg_images=neg_images, neg_image_valid=neg_image_valid,
-            positives=positives, group=group, objective=objective, teacher=teacher, types=types, made=made,
-            made_seed=made_seed, made_rows=made_rows, accumulate=accumulate, towers=towers,
-            backward=backward,
+            positives=positives, pos_images=pos_images, pos_image_valid=pos_image_valid, group=group,
+            objective=objective, teacher=teacher, types=types, made=made, made_seed=made_seed, made_rows=made_rows,
+            accumulate=accumulate, towers=towers, backward=backward,
         )  # fmt: skip
 
     def reserve(self, images: int, captions: int, tokens: int | None = None, accumulate: int = 1,

@@ -1,7 +1,8 @@
 """A training step: pixels and captions through the towers, an objective on their rows, gradients back.
 
-Rows of a tower stand in one order: pictures, then valid negative pictures; captions, then valid negatives, then further
-true captions. `accumulate` cuts each tower's rows into chunks of its own, so a sample's rows may lie in several.
+Rows of a tower stand in one order: pictures, valid negative pictures, further pictures of the same; captions, valid
+negatives, further true captions. `accumulate` cuts each tower's rows into chunks of its own, so a sample's rows may lie
+in several.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _GIVE = {
     "neg_image": "give neg_images=, pictures (B, M, 3, S, S) that show something else",
     "pos_text": "give positives=, B lists of further true captions",
-    "pos_image": "Clip.loss takes one picture a caption; evaluate such an objective on embeddings, by its .on",
+    "pos_image": "give pos_images=, further pictures (B, P, 3, S, S) of the same, such as other crops",
     "teacher_image": "give teacher=, a frozen Clip",
     "teacher_text": "give teacher=, a frozen Clip",
     "bias": "make it of this one by model.with_bias(), in a run's settings by model.logit_bias=-10",
@@ -75,10 +76,8 @@ class Towers:
     ----------
     model : Clip
     x : ndarray of shape (B, 3, S, S), float32
-    more : ndarray of shape (N, 3, S, S), float32
-        Further pictures, of which
-    slots : ndarray of shape (n,), integer
-        these are encoded.
+    more : list of ndarray of shape (3, S, S), float32
+        Further pictures.
     ids, offsets : ndarray
         Packed captions.
     chunks : int
@@ -93,11 +92,11 @@ class Towers:
     Gao et al., Scaling deep contrastive learning batch size under memory limited setup. arXiv:2101.06983, section 3.
     """
 
-    def __init__(self, model: Clip, x: np.ndarray, more: np.ndarray, slots: np.ndarray, ids: np.ndarray,
-                 offsets: np.ndarray, chunks: int, learn: Collection[str], tokens: bool) -> None:
-        self.model, self.x, self.more, self.slots, self.ids, self.offsets = model, x, more, slots, ids, offsets
+    def __init__(self, model: Clip, x: np.ndarray, more: list[np.ndarray], ids: np.ndarray, offsets: np.ndarray,
+                 chunks: int, learn: Collection[str], tokens: bool) -> None:
+        self.model, self.x, self.more, self.ids, self.offsets = model, x, more, ids, offsets
         self.image, self.text, self.tokens = "image" in learn, "text" in learn, tokens
-        rows = len(x) + len(slots), len(offsets) - 1
+        rows = len(x) + len(more), len(offsets) - 1
         self.bounds = [tuple(n * i // chunks for n in rows) for i in range(chunks + 1)]
 
     def encode(self, keep: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
@@ -162,7 +161,7 @@ class Towers:
         n = len(self.x)
         if b <= n:
             return self.x[a:b]
-        return np.concatenate([self.x[a:n], self.more[self.slots[max(a - n, 0) : b - n]]])
+        return np.stack([*self.x[a:n], *self.more[max(a - n, 0) : b - n]])
 
 
 class Places:
@@ -212,6 +211,8 @@ def evaluate(
     neg_images: Any,
     neg_image_valid: Any,
     positives: Any,
+    pos_images: Any,
+    pos_image_valid: Any,
     group: Any,
     objective: Any,
     teacher: Clip | None,
@@ -231,21 +232,20 @@ def evaluate(
     if isinstance(towers, str) or not set(towers) <= {"image", "text"}:
         raise ValueError(f'towers must be of "image" and "text", as ["text"], got {towers!r}')
     reads = _reads(objective, {"neg_image": neg_images if made is None else made, "pos_text": positives,
-                               "pos_image": None, "teacher_image": teacher, "teacher_text": teacher,
+                               "pos_image": pos_images, "teacher_image": teacher, "teacher_text": teacher,
                                "bias": model.logit_bias})  # fmt: skip
-    if neg_images is None and neg_image_valid is not None:
-        raise ValueError("neg_image_valid describes neg_images, which are missing")
-    neg, valid = valid_slots(negatives, valid, b)
-    pos, pos_valid = valid_slots(positives if "pos_text" in reads else None, None, b, "positives")
-    more, more_valid = _negative_images(model, neg_images if "neg_image" in reads else None, neg_image_valid, b)
+    masks: dict[str, np.ndarray] = {}
+    neg, masks["neg_text"] = valid_slots(negatives, valid, b)
+    pos, masks["pos_text"] = valid_slots(positives if "pos_text" in reads else None, None, b, "positives")
+    other, masks["neg_image"] = _pictures(model, "neg_image", neg_images, neg_image_valid, b, reads)
+    same, masks["pos_image"] = _pictures(model, "pos_image", pos_images, pos_image_valid, b, reads)
     ids, offsets = _pack(model, captions, b, neg, pos)
-    seen = Places("image", b, neg_image=more_valid)
-    said = Places("text", b, neg_text=valid, pos_text=pos_valid)
+    seen = Places("image", b, neg_image=masks["neg_image"], pos_image=masks["pos_image"])
+    said = Places("text", b, neg_text=masks["neg_text"], pos_text=masks["pos_text"])
 
-    rows = Towers(model, x, more, seen.slots["neg_image"], ids, offsets, chunks, towers, "score" in reads)
+    rows = Towers(model, x, other + same, ids, offsets, chunks, towers, "score" in reads)
     image, text, patches, tokens = rows.encode(backward)
-    given = _sets(seen.spread(image) | said.spread(text), more_valid, valid, pos_valid,
-                  said.spread(text_keys(ids, offsets), -1))
+    given = _sets(seen.spread(image) | said.spread(text), masks, said.spread(text_keys(ids, offsets), -1))
     if patches is not None and tokens is not None:
         own, starts = _own_tokens(said, offsets)
         given |= {"patches": patches[:b], "tokens": tokens[own], "token_offsets": starts}
@@ -271,17 +271,15 @@ def evaluate(
     return LossResult(float(r.loss), dict(r.terms), r.accuracy, int(offsets[-1]), margins, objective, r)
 
 
-def _sets(rows: dict[str, np.ndarray], more_valid: np.ndarray, valid: np.ndarray, pos_valid: np.ndarray,
-          keys: dict[str, np.ndarray]) -> dict[str, Any]:
+def _sets(rows: dict[str, np.ndarray], masks: dict[str, np.ndarray], keys: dict[str, np.ndarray]) -> dict[str, Any]:
     """Sets of rows, with masks and keys, as ``Objective.on`` takes them; a negative that is a positive is none."""
-    valid = valid & ~(keys["neg_text"][:, :, None] == keys["pos_text"][:, None, :]).any(2)
-    given = {"image": rows["image"], "text": rows["text"], "text_key": keys["text"]}
-    if valid.shape[1]:
-        given |= {"neg_text": rows["neg_text"], "valid": valid, "neg_key": keys["neg_text"]}
-    if more_valid.shape[1]:
-        given |= {"neg_image": rows["neg_image"], "neg_image_valid": more_valid}
-    if pos_valid.shape[1]:
-        given |= {"pos_text": rows["pos_text"], "pos_text_valid": pos_valid}
+    given: dict[str, Any] = {"image": rows["image"], "text": rows["text"], "text_key": keys["text"]}
+    for name, mask in masks.items():
+        if mask.shape[1]:
+            given |= {name: rows[name], "valid" if name == "neg_text" else f"{name}_valid": mask}
+    if "neg_text" in given:
+        true = (keys["neg_text"][:, :, None] == keys["pos_text"][:, None, :]).any(2)
+        given |= {"valid": masks["neg_text"] & ~true, "neg_key": keys["neg_text"]}
     return given
 
 
@@ -314,22 +312,22 @@ def _reads(objective: Any, given: dict[str, Any]) -> set[str]:
     return set(needs)
 
 
-def _negative_images(model: Clip, more: Any, valid: Any, b: int) -> tuple[np.ndarray, np.ndarray]:
-    """Negative pictures (B M, 3, S, S) and their mask (B, M); pictures whose slot isn't valid are not looked at."""
+def _pictures(model: Clip, name: str, given: Any, valid: Any, b: int,
+              reads: set[str]) -> tuple[list[np.ndarray], np.ndarray]:
+    """The valid ones of pictures (B, M, 3, S, S) and their mask (B, M); nothing else is looked at."""
+    if given is None and valid is not None:
+        raise ValueError(f"{name}_valid describes {name}s, which are missing")
+    if given is None or name not in reads:
+        return [], np.zeros((b, 0), np.uint8)
     size = model.config.image_size
-    if more is None:
-        return np.empty((0, 3, size, size), np.float32), np.zeros((b, 0), np.uint8)
     shape = f"(B, M, 3, {size}, {size})"
-    if not isinstance(more, np.ndarray) or more.dtype != np.float32:
-        raise TypeError(f"neg_images must be a float32 array of shape {shape}, as preprocess gives pixels, got "
-                        f"{getattr(more, 'dtype', type(more).__name__)}")
-    if more.ndim != 5 or more.shape[0] != b or more.shape[2:] != (3, size, size):
-        raise ValueError(f"neg_images must have shape {shape} with B = {b}, got {more.shape}")
-    mask = slot_mask(valid, more.shape[:2], "neg_image_valid")
-    flat = more.reshape(-1, 3, size, size)
-    for slot in np.flatnonzero(mask):
-        model._pixels(flat[slot : slot + 1])
-    return flat, mask
+    if not isinstance(given, np.ndarray) or given.dtype != np.float32:
+        raise TypeError(f"{name}s must be a float32 array of shape {shape}, as preprocess gives pixels, got "
+                        f"{getattr(given, 'dtype', type(given).__name__)}")
+    if given.ndim != 5 or given.shape[0] != b or given.shape[2:] != (3, size, size):
+        raise ValueError(f"{name}s must have shape {shape} with B = {b}, got {given.shape}")
+    mask = slot_mask(valid, given.shape[:2], f"{name}_valid")
+    return [model._pixels(given[i, j][None])[0] for i, j in np.argwhere(mask)], mask
 
 
 def _pack(model: Clip, captions: Any, b: int, *further: Any) -> tuple[np.ndarray, np.ndarray]:
