@@ -55,7 +55,16 @@ class pairs:
         return f"pairs({self.images!r}{drawn}{'' if self.text is None else f', text={self.text!r}'})"
 
     def annotated(self, annotations: Any) -> pairs:
-        """The same, with these words of the captions; see `Negatives.annotated`."""
+        """The same, with these words of the captions; see `Negatives.annotated`.
+
+        Parameters
+        ----------
+        annotations : Annotations
+
+        Returns
+        -------
+        pairs
+        """
         return self if self.text is None else pairs(self.images, k=self.k, text=self.text.annotated(annotations))
 
     @property
