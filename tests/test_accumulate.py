@@ -89,10 +89,15 @@ def test_every_objective(name):
 
 
 @pytest.mark.parametrize("name", vn.losses.names())
-def test_every_objective_without_negatives(name):
+def test_every_objective_without_negatives_and_with_one_sample(name):
     objective = vn.losses.get(name)
     x, captions, given = batch(objective, k=0)
     check(make(objective), x, captions, given, 8)
+    if "pos_text" in objective.needs:
+        check(make(objective), x, captions, given | {"positives": [[]] * B}, 8)
+    x, captions, given = batch(objective)
+    per_sample = ("group", "negatives", "valid", "neg_images", "neg_image_valid", "positives", "pos_images")
+    check(make(objective), x[:1], captions[:1], {k: v[:1] if k in per_sample else v for k, v in given.items()}, 8)
 
 
 def variants():

@@ -145,8 +145,8 @@ def test_only_what_is_read_is_given_and_encoded():
 
 
 @pytest.mark.parametrize("name, words", [
-    ("neg_image", "neg_images="), ("pos_text", "positives="), ("pos_image", "pos_images="), ("teacher_text", "teacher="),
-    ("bias", "with_bias"),
+    ("neg_image", "neg_images="), ("pos_text", "positives="), ("pos_image", "pos_images="),
+    ("teacher_text", "teacher="), ("bias", "with_bias"),
 ])  # fmt: skip
 def test_what_is_missing_is_named(name, words):
     x, captions, _ = everything()

@@ -245,7 +245,7 @@ def evaluate(
 
     rows = Towers(model, x, other + same, ids, offsets, chunks, towers, "score" in reads)
     image, text, patches, tokens = rows.encode(backward)
-    given = _sets(seen.spread(image) | said.spread(text), masks, said.spread(text_keys(ids, offsets), -1))
+    given = _sets(seen.spread(image) | said.spread(text), masks, said.spread(text_keys(ids, offsets), -1), reads)
     if patches is not None and tokens is not None:
         own, starts = _own_tokens(said, offsets)
         given |= {"patches": patches[:b], "tokens": tokens[own], "token_offsets": starts}
@@ -271,11 +271,12 @@ def evaluate(
     return LossResult(float(r.loss), dict(r.terms), r.accuracy, int(offsets[-1]), margins, objective, r)
 
 
-def _sets(rows: dict[str, np.ndarray], masks: dict[str, np.ndarray], keys: dict[str, np.ndarray]) -> dict[str, Any]:
+def _sets(rows: dict[str, np.ndarray], masks: dict[str, np.ndarray], keys: dict[str, np.ndarray],
+          reads: set[str]) -> dict[str, Any]:
     """Sets of rows, with masks and keys, as ``Objective.on`` takes them; a negative that is a positive is none."""
     given: dict[str, Any] = {"image": rows["image"], "text": rows["text"], "text_key": keys["text"]}
     for name, mask in masks.items():
-        if mask.shape[1]:
+        if mask.shape[1] or name in reads:
             given |= {name: rows[name], "valid" if name == "neg_text" else f"{name}_valid": mask}
     if "neg_text" in given:
         true = (keys["neg_text"][:, :, None] == keys["pos_text"][:, None, :]).any(2)
