@@ -1,4 +1,4 @@
-"""Objectives of papers: what they are made of, their files, and their released codes written out from the papers' text."""
+"""Objectives of papers: what they are made of, their files, and their released codes written out from the text."""
 
 import numpy as np
 import pytest
