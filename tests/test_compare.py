@@ -220,6 +220,9 @@ def test_photographs(tmp_path):
     found = small(["negclip"], tmp_path / "b", settings={**settings, "held_out": data}, seeds=1, steps=1)
     config = json.loads((tmp_path / "b" / "runs" / "clip" / "seed-0" / "config.json").read_text())
     assert config["data"]["length"] == 30
+    with pytest.raises((ValueError, OSError), match="nowhere"):
+        small(["negclip"], tmp_path / "d", settings={"data": data}, start="nowhere")
+    small(["negclip"], tmp_path / "d", settings=settings, seeds=1, steps=1)         # nothing was done there yet
     with pytest.raises(SettingsError, match="need a model to start from"):
         small(["negclip"], tmp_path / "c", settings={"data": data})
 
@@ -310,6 +313,13 @@ def test_released_and_scenes_in_a_recipe(tmp_path):
     assert list(tables) == ["clip", "mine", "mine:released"]
     assert tables["mine:released"] == {**tables["mine"], "compat": "released"}
     assert plan.folder("mine:released", 2) == tmp_path / "out" / "runs" / "mine-released" / "seed-2"
+    assert plan.settings("mine", 0).train.batch == 32
+    plan.tables["mine"]["compose"] = "plain"
+    assert plan.settings("mine", 0).train.batch == 32
+    plan.tables["mine"]["compose"] = {"kind": "neighbours"}
+    assert plan.settings("mine", 0).train.batch == 16           # each brings another
+    plan.tables["mine"]["compose"] = {"kind": "groups", "n": 200}
+    assert plan.settings("mine", 0).compose["n"] == 32
     assert settled(tmp_path / "mine.toml", ["data.kind=scenes"])["negatives"] == [{"name": "exact", "k": 2}]
     assert settled(tmp_path / "mine.toml", ["data.kind=coco"])["negatives"] == ["swap"]
     assert settled(tmp_path / "mine.toml", ["negatives=replace"])["negatives"] == "replace"

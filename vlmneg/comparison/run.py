@@ -115,9 +115,9 @@ def compare(recipes: Sequence[str], *, seeds: int = 3, out: str | Path = "vlmneg
     """
     plan = _Plan(recipes, seeds, Path(out), {"steps": steps, "batch": batch, "lr": lr}, start, settings or {},
                  {"benchmark": benchmark, "annotations": annotations, "images": images}, bootstrap)
-    _claim(plan.out, plan.identity)
     began = time.perf_counter()
     world, unseen = plan.world()
+    _claim(plan.out, plan.identity)
     pending = [pair for pair in plan.runs if not plan.done(*pair)]
     first = START_STEPS - min(latest_step(plan.out / "start"), START_STEPS) if plan.small else 0
     with Progress(first + len(pending) * plan.common["steps"], "comparing", show=None if progress else False) as bar:
@@ -208,6 +208,7 @@ class _Plan:
                  "out": str(self.folder(label, seed))}
         common = {**self.common, "seed": seed}
         compose = table.get("compose", {})          # as many pairs a step as all others have
+        compose = {"kind": compose} if isinstance(compose, str) else compose
         if "n" in compose:
             table["compose"] = {**compose, "n": common["batch"]}
         if compose.get("kind") == "neighbours":
@@ -415,13 +416,13 @@ def _claim(folder: Path, identity: dict[str, Any]) -> None:
     mark = folder / MARK
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file; out must name a folder")
-    if mark.is_file():
+    if mark.is_file() and ((folder / "start").exists() or (folder / "runs").exists()):
         old = json.loads(mark.read_text(encoding="utf-8"))["settings"]
         changed = differences(old, identity, {"train.workers"})
         if changed:
             raise ValueError(f"{folder} holds another comparison: {'; '.join(changed)}. Choose another out")
         return
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.is_dir() and any(path != mark for path in folder.iterdir()):
         raise FileExistsError(f"{folder} holds files that no comparison made; choose another out, or empty it")
     folder.mkdir(parents=True, exist_ok=True)
     _write(mark, json.dumps({"made_by": MAKER, "version": VERSION, "settings": identity}, indent=2) + "\n")
