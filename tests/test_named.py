@@ -98,6 +98,15 @@ def test_released_codes(name, k, first, image, missing):
     assert objective.on(**data).loss == pytest.approx(released(data, [0.0] * k, first, image)[0], rel=2e-6)
 
 
+def test_released_image_term_sees_its_own_images_only():
+    """Negative images that are handed in change nothing, and get no gradient."""
+    objective, data = losses.ahnpl(compat="released"), batch()
+    plain = objective.on(**data)
+    r = objective.on(**data, neg_image=unit(np.random.default_rng(3), 7, 2, 12))
+    assert r.loss == plain.loss and np.array_equal(r.dimage, plain.dimage)
+    assert r.dneg_image.shape == (7, 2, 12) and not r.dneg_image.any()
+
+
 @pytest.mark.parametrize("name, k", [("ce_clip", 4), ("ahnpl", 5)])
 def test_corrected_forms(name, k):
     """Masked softmaxes, a hinge over valid slots, margins pair by pair, terms inside a modality over valid slots."""

@@ -4,77 +4,22 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from vlmneg import _core
-from vlmneg.arrays import floats, integer, mask, numbers, row_numbers
+from vlmneg.arrays import integer, mask, numbers, row_numbers
 
-from .state import Notes, state_of
-from .term import SETS, TERMS, Term, check_weight, nearest
+from .inputs import masks_of, notes_of, room, score_slots, sets_of
+from .result import Result
+from .state import state_of
+from .term import SETS, TERMS, Term, check_weight
 from .tokens import TokenScores
 
 if typing.TYPE_CHECKING:
     from vlmneg.negatives.embed import Embed
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """What an objective says of a batch.
-
-    Attributes
-    ----------
-    loss : float
-    terms : dict of str to float
-        Unweighted value of each term; the second of one name is called name_2.
-    rows : int
-        Samples in the mean.
-    accuracy : float or None
-        Share of valid negatives whose cosine with their own image is below the true caption's; a tie counts as wrong.
-        None when there is no valid negative.
-    dimage, dtext : ndarray of shape (B, E), float32, or None without backward
-    dneg_text, dneg_image, dpos_text, dpos_image : ndarray of the shape of their set, float32, or None
-        0 in invalid slots.
-    dscore : ndarray of shape (B, 1 + K), float32, or None
-    dpatches, dtokens : ndarray of the shapes of patches and tokens, float32, or None
-    dlog_scale, dscale, dbias : float or None
-        Derivatives by the logarithm of the scale, as checkpoints store it, by the scale, and by the bias.
-    scale : float
-        As given.
-    notes : Notes or None
-        What the state moves by; None for an objective that remembers nothing.
-    types : sequence of str or None
-        Names of the slots, as given.
-    objective : Objective or None
-    """
-
-    loss: float
-    terms: dict[str, float]
-    rows: int
-    accuracy: float | None
-    dimage: np.ndarray | None = None
-    dtext: np.ndarray | None = None
-    dneg_text: np.ndarray | None = None
-    dneg_image: np.ndarray | None = None
-    dpos_text: np.ndarray | None = None
-    dpos_image: np.ndarray | None = None
-    dscore: np.ndarray | None = None
-    dpatches: np.ndarray | None = None
-    dtokens: np.ndarray | None = None
-    dlog_scale: float | None = None
-    dscale: float | None = None
-    dbias: float | None = None
-    scale: float = 1.0
-    notes: Notes | None = None
-    types: Sequence[str] | None = None
-    objective: Objective | None = field(default=None, repr=False)
-
-    def advance(self) -> None:
-        """Move the state of the objective by this batch, as once an optimiser step; see `Objective.advance`."""
-        if self.objective is not None:
-            self.objective.advance(self)
 
 
 class Objective:
@@ -398,29 +343,22 @@ class Objective:
         >>> r.dneg_text.shape, list(r.terms)
         ((4, 3, 8), ['itc'])
         """
-        given = (image, text, neg_text, neg_image, pos_text, pos_image, teacher_image, teacher_text, score)
-        sets: dict[str, Any] = {name: None if x is None else floats(x, name)
-                                for name, x in zip(SETS, given, strict=True)}
-        valids = {"neg_text": valid, "neg_image": neg_image_valid, "pos_text": pos_text_valid,
-                  "pos_image": pos_image_valid}
-        for name, held in valids.items():
-            if sets[name] is None and held is not None:
-                raise ValueError(f"{_mask_name(name)} describes {name}, which is missing")
-        if sets["neg_text"] is None and neg_key is not None:
-            raise ValueError("neg_key describes neg_text, which is missing")
-        if neg_key is not None and text_key is None:
-            raise ValueError("neg_key is compared with text_key, which is missing")
-        masks = {name: mask(valids[name], _mask_name(name)) for name in valids}
+        sets = sets_of((image, text, neg_text, neg_image, pos_text, pos_image, teacher_image, teacher_text, score))
+        masks = masks_of(sets, {"neg_text": valid, "neg_image": neg_image_valid, "pos_text": pos_text_valid,
+                                "pos_image": pos_image_valid}, text_key, neg_key)
+        unread = sets["neg_image"] if self._shifts else None        # such terms make their own
+        if unread is not None:
+            sets["neg_image"] = masks["neg_image"] = None
         count = 0 if sets["neg_text"] is None or sets["neg_text"].ndim != 3 else sets["neg_text"].shape[1]
         scores = None
         if "score" in self.needs and (patches is not None or tokens is not None or token_offsets is not None):
             if score is not None:
                 raise ValueError("score is made of patches and tokens where those are given: leave one of them out")
-            live = _score_slots(len(sets["image"]), count, masks["neg_text"], mask(rows, "rows"))
+            live = score_slots(len(sets["image"]), count, masks["neg_text"], mask(rows, "rows"))
             scores = TokenScores(patches, tokens, token_offsets, live, scale, self.terms)
             sets["score"], masks["score"] = scores.score, scores.live
         elif score is not None and masks["neg_text"] is not None:
-            masks["score"] = _score_slots(len(sets["image"]), count, masks["neg_text"], None)
+            masks["score"] = score_slots(len(sets["image"]), count, masks["neg_text"], None)
         for name in sorted(self.needs - {"neg_text", "neg_image", "bias"}):
             if sets[name] is None:
                 readers = [t.name for t in self.terms if any(name in pair for pair in t.reads())]
@@ -434,7 +372,7 @@ class Objective:
             slots = (integer(made_seed, "made_seed", 0, 2**64), row_numbers(made_rows, len(sets["image"])),
                      made.slots(sets["neg_text"]))
             count += sum(slot[1] == 1 for slot in slots[2])     # the side is text
-        gradients = tuple(_room(out, f"d{name}", x) if backward and not name.startswith("teacher") else None
+        gradients = tuple(room(out, f"d{name}", x) if backward and not name.startswith("teacher") else None
                           for name, x in sets.items())
         notes = np.zeros((count, 5)) if any(self._state) else None
         loss, terms, dlog_scale, dbias, pairs, seen, negatives, below = self._core.run(
@@ -445,7 +383,7 @@ class Objective:
         )  # fmt: skip
         r = Result(loss, dict(zip(self.labels(), terms, strict=True)), seen, below / negatives if negatives else None,
                    scale=float(scale), types=types, objective=self,
-                   notes=None if notes is None else _notes(notes, pairs, seen))
+                   notes=None if notes is None else notes_of(notes, pairs, seen))
         if not backward:
             return r
         found: dict[str, Any] = {f"d{name}": x for name, x in zip(SETS, gradients, strict=True)
@@ -454,6 +392,9 @@ class Objective:
             found["dpatches"], found["dtokens"], dscale = scores.backward(
                 found["dscore"], *((out or {}).get(name) for name in ("dpatches", "dtokens")))
             dlog_scale += dscale * scale
+        if unread is not None:
+            found["dneg_image"] = room(out, "dneg_image", unread)
+            found["dneg_image"][...] = 0
         return replace(r, **found, dlog_scale=dlog_scale, dscale=dlog_scale / scale, dbias=dbias)
 
     def _shift(self, made: Any) -> Any:
@@ -501,32 +442,3 @@ def _restored(terms: Sequence[Term], state: Mapping[str, Any]) -> Objective:
     objective = Objective(terms)
     objective.load_state_dict(state)
     return objective
-
-
-def _score_slots(b: int, k: int, valid: np.ndarray | None, rows: np.ndarray | None) -> np.ndarray:
-    """Which of the (B, 1 + K) scores there are: those of captions, and of valid negatives, of samples that exist."""
-    for name, x, shape in (("valid", valid, (b, k)), ("rows", rows, (b,))):
-        if x is not None and x.shape != shape:
-            raise ValueError(f"{name} must have shape {shape}, got {x.shape}")
-    live = np.ones((b, 1 + k), np.uint8)
-    live[:, 1:] = 1 if valid is None else valid != 0
-    return live if rows is None else live * (rows != 0)[:, None].astype(np.uint8)
-
-
-def _mask_name(name: str) -> str:
-    return "valid" if name == "neg_text" else f"{name}_valid"
-
-
-def _notes(notes: np.ndarray, pairs: float, rows: int) -> Notes:
-    count, gap, top, cosine, nonzero = notes.T
-    return Notes(count.astype(int), gap, np.where(count > 0, top, -np.inf), cosine, nonzero.astype(int), pairs, rows)
-
-
-def _room(out: Mapping[str, np.ndarray] | None, name: str, like: np.ndarray | None) -> np.ndarray | None:
-    known = ["dpatches", "dtokens", *(f"d{name}" for name in SETS if not name.startswith("teacher"))]
-    for key in out or ():
-        if key not in known:
-            raise ValueError(f"out has no place for {key!r}{nearest(key, known)}")
-    if like is None:
-        return None
-    return out[name] if out and name in out else np.empty_like(like)
