@@ -221,16 +221,16 @@ def rank(x, term):
 def intra(x, term):
     refuse(term, positive=("self", "none", "cross"))
     scale = term.get("scale") or x.scale
+    valid = x.valid
     if term["modality"] == "text":
-        anchor, rows, valid = x.text, x.neg_text, x.valid
-    elif term["modality"] == "shifted":
-        anchor, valid = x.image, x.valid
-        rows = x.image[:, None] + term.get("factor", 1.0) * (x.neg_text - x.text[:, None]).detach()
+        z = x.own(x.text, x.neg_text)
+    elif term["modality"] == "shifted":     # an image with itself is 1
+        z = 1 + term.get("factor", 1.0) * x.own(x.image, (x.neg_text - x.text[:, None]).detach())
     else:
-        anchor, rows = x.image, x.neg_image
-        valid = torch.ones(rows.shape[:2], dtype=torch.bool)
+        z = x.own(x.image, x.neg_image)
+        valid = torch.ones(z.shape, dtype=torch.bool)
     some = valid.any(1)
-    z = (scale * x.own(anchor, rows)).masked_fill(~valid, -torch.inf)[some]
+    z = (scale * z).masked_fill(~valid, -torch.inf)[some]
     if term.get("positive") == "none":
         return z.logsumexp(1).mean()
     first = x.scale * (x.image * x.text).sum(1) if term.get("positive") == "cross" else torch.full((len(some),), scale)

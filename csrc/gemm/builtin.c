@@ -61,8 +61,8 @@ PIECE(6)
 static void
 pieces(float *c, int64_t ldc, const float *a, int64_t lda, int ta, const float *b, int64_t M, int64_t k)
 {
-    static void (*const function[])(float *, int64_t, const float *, int64_t, int, const float *, int64_t) = {
-        NULL, piece_1, piece_2, piece_3, piece_4, piece_5, piece_6};
+    static void (*const function[])(float *, int64_t, const float *, int64_t, int, const float *,
+                                    int64_t) = {NULL, piece_1, piece_2, piece_3, piece_4, piece_5, piece_6};
     for (int64_t i = 0; i < M; i += ROWS, c += ROWS * ldc, a += ta ? ROWS : ROWS * lda)
         function[VN_MIN(M - i, ROWS)](c, ldc, a, lda, ta, b, k);
 }
