@@ -16,11 +16,8 @@ def mirror(rows, *, duplicates="mask", validity="mask"):
     k = min(rows.per("neg_text"), rows.per("neg_image"))
     both = rows.valid("neg_text")[:, :k] & rows.valid("neg_image")[:, :k]
     held = {name: np.pad(both, ((0, 0), (0, rows.per(name) - k))).reshape(-1) for name in ("neg_text", "neg_image")}
-    slot = {name: np.arange(rows.count * rows.per(name)) for name in held}
-    number = {name: slot[name] // max(rows.per(name), 1) * max(k, 1) + slot[name] % max(rows.per(name), 1)
-              for name in held}
-    pair = held["neg_image"][:, None] & held["neg_text"] & (number["neg_image"][:, None] == number["neg_text"])
     live = held["neg_image"][:, None] & held["neg_text"]
+    pair = live & rows.same_slot("neg_image", "neg_text")
     seen = np.repeat(held["neg_image"][:, None], rows.count, 1)
     if duplicates != "off":
         live = live & ~rows.twins("neg_image", "neg_text") | pair

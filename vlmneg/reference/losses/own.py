@@ -41,6 +41,8 @@ def chosen(z, positive, live, zeros):
     -------
     loss (B,), dz (B, n)
     """
+    if z.shape[1] == 0:
+        return np.zeros(len(z), z.dtype), z
     log, right = log_shares(z, live, zeros), log_softmax(z, live & positive, 1)
     pick = (live & positive).argmax(1)[:, None]
     loss = [np.take_along_axis(np.where(live & positive, x, 0), pick, 1)[:, 0] for x in (right, log)]

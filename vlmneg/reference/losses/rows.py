@@ -125,14 +125,20 @@ class Rows:
             return np.repeat((self.group[:, None] == self.group) & ~np.eye(b, dtype=bool), m, 1)
         says = self.says(cols).reshape(-1)
         if rows == "neg_image":  # said to show what the negative caption of the same slot says
-            mine = self.says("neg_text")[:, :n].reshape(-1) if self.per("neg_text") >= n else np.full(b * n, -1)
-            pairs = np.eye(b * n, dtype=bool) if cols == "neg_text" and m == n else np.zeros((b * n, b * m), bool)
-            return (mine[:, None] == says) & (mine[:, None] != -1) & ~pairs
+            mine = np.full((b, n), -1)
+            mine[:, : self.per("neg_text")] = self.says("neg_text")[:, :n]
+            pairs = self.same_slot(rows, cols) if cols == "neg_text" else False
+            return (mine.reshape(-1, 1) == says) & (mine.reshape(-1, 1) != -1) & ~pairs
         if self.text_key is None:
             return np.zeros((b, b * m), bool)
         if cols == "neg_image":
             return (self.text_key[:, None] == says) & (says != -1)
         return true_captions(says, self.group, self.text_key, None) & (says != -1)
+
+    def same_slot(self, rows, cols):
+        """Whether two rows stand in the same slot of the same sample, (B n, B m)."""
+        i, j = (np.divmod(np.arange(self.count * self.per(x)), max(self.per(x), 1)) for x in (rows, cols))
+        return (i[0][:, None] == j[0]) & (i[1][:, None] == j[1])
 
     def own_twins(self, rows, cols):
         """The same of the cells inside each sample, (B, n)."""
