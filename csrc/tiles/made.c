@@ -11,7 +11,7 @@ make(const vn_tiles *t, int m, int64_t i, vn_blend *b)
 {
     const vn_made *made = t->in.made;
     const vn_made_slot *s = &made->slot[m];
-    const uint8_t *valid = t->open ? NULL : t->in.valid[VN_NEG_TEXT];
+    const uint8_t *valid = t->bare ? NULL : t->in.valid[VN_NEG_TEXT];
     int64_t K = t->in.given[VN_NEG_TEXT];
     vn_rng rng = {made->seed, made->row[i], s->number << 16, s->stream};
     vn_embed in = {s->side, i, s->slot, K, valid != NULL ? valid + i * K : NULL, NULL};

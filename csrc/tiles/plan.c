@@ -53,6 +53,7 @@ plan_blocks(vn_tiles *t)
             if (!is_read(&r[i], use))
                 continue;
             vn_reader reader = {u, i, r[i].how};
+            t->bare |= (r[i].how & VN_BARE) != 0 && r[i].cols == VN_NEG_IMAGE;
             add_reader(t, find_block(t, &r[i]), reader);
             if ((r[i].how & VN_MEAN) != 0) {
                 t->with[u] = t->mean[u];

@@ -83,7 +83,8 @@ typedef struct vn_label {
 typedef struct vn_tiles {
     vn_rows in;
     const vn_objective *objective;
-    int blocks, twins, open; /* twins: labels are there and some term looks at them; open: some term is */
+    int blocks, twins; /* twins: labels are there and some term looks at them */
+    int open, bare;    /* some term is open; bare: rows are made of captions that are not valid, too */
     vn_block block[VN_MAX_BLOCKS];
     int mean[VN_MAX_TERMS];  /* the set whose samples a term's mean is over; VN_SETS: paired slots */
     int with[VN_MAX_TERMS];  /* another set of which a sample must have a slot to be in the mean; 0: none */
