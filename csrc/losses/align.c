@@ -10,9 +10,12 @@ static const vn_param params[] = {
 };
 
 static const vn_reading reads[] = {
-    {VN_TEXT, VN_TEACHER_TEXT, VN_OWN, 1, 0, 0, 0},   {VN_IMAGE, VN_TEACHER_IMAGE, VN_OWN, 1, 1, 0, 0},
-    {VN_TEXT, VN_TEACHER_TEXT, VN_OWN, 1, 2, 0, 0},   {VN_IMAGE, VN_TEACHER_IMAGE, VN_OWN, 1, 2, 0, 0},
-    {VN_TEXT, VN_POS_TEXT, VN_OWN | VN_MEAN, 1, 3, 0, 0}, {VN_IMAGE, VN_POS_IMAGE, VN_OWN | VN_MEAN, 1, 4, 0, 0},
+    {VN_TEXT, VN_TEACHER_TEXT, VN_OWN, 1, 0, 0, 0},
+    {VN_IMAGE, VN_TEACHER_IMAGE, VN_OWN, 1, 1, 0, 0},
+    {VN_TEXT, VN_TEACHER_TEXT, VN_OWN, 1, 2, 0, 0},
+    {VN_IMAGE, VN_TEACHER_IMAGE, VN_OWN, 1, 2, 0, 0},
+    {VN_TEXT, VN_POS_TEXT, VN_OWN | VN_MEAN, 1, 3, 0, 0},
+    {VN_IMAGE, VN_POS_IMAGE, VN_OWN | VN_MEAN, 1, 4, 0, 0},
     VN_END_READS,
 };
 

@@ -50,8 +50,8 @@ VN_FN(slot_valid)(const vn_tiles *t, int set, int64_t i, int64_t k)
 int
 VN_FN(slot_paired)(const vn_tiles *t, int64_t i, int64_t k)
 {
-    return k < t->in.given[VN_NEG_TEXT] && k < t->in.given[VN_NEG_IMAGE] &&
-           VN_FN(slot_valid)(t, VN_NEG_TEXT, i, k) && VN_FN(slot_valid)(t, VN_NEG_IMAGE, i, k);
+    return k < t->in.given[VN_NEG_TEXT] && k < t->in.given[VN_NEG_IMAGE] && VN_FN(slot_valid)(t, VN_NEG_TEXT, i, k) &&
+           VN_FN(slot_valid)(t, VN_NEG_IMAGE, i, k);
 }
 
 /* the slots of one sample, from live->n on */

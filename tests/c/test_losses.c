@@ -118,8 +118,8 @@ static const listed others[] = {{"sigmoid", VN_TWINS_SOFT, 0.3f, {0.0f}},
                                 {"mirror", VN_TWINS_MASK, 0.5f, {0.0f}},
                                 {"column", VN_TWINS_OFF, 0.1f, {0.0f, 1.0f}}};
 
-/* those inside a sample, hinges far from their corners: own: anchor, bag, scale, invalid; focal: gamma, smoothing, scale,
- * invalid; rank: margin, -, -, fixed; intra: modality, positive, scale, factor */
+/* those inside a sample, hinges far from their corners: own: anchor, bag, scale, invalid; focal: gamma, smoothing,
+ * scale, invalid; rank: margin, -, -, fixed; intra: modality, positive, scale, factor */
 static const listed inside[] = {{"own", VN_TWINS_MASK, 0.3f, {0.0f, 1.0f, 0.0f, 1.0f}},
                                 {"own", VN_TWINS_OFF, 0.3f, {1.0f, 1.0f, 2.0f, 0.0f}},
                                 {"focal", VN_TWINS_MASK, 0.3f, {2.0f, 0.1f, 0.0f, 1.0f}},
