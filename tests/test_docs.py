@@ -1,9 +1,11 @@
 """Documentation is part of the interface: docstrings complete, their examples run, links lead somewhere."""
 
 import ast
+import contextlib
 import doctest
 import importlib
 import inspect
+import io
 import pkgutil
 import re
 import types
@@ -176,3 +178,36 @@ def test_readme_commands():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "python -m pip install . && vlmneg demo" in text
     assert "python -m pip install -e '.[test]' && pytest" in text
+
+
+def losses_page():
+    return (ROOT / "docs" / "losses.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", vlmneg.losses.TERMS)
+def test_page_of_losses_has_every_term(name):
+    """A row of its own, and one for each parameter with default, range and meaning as the core has them."""
+    lines = losses_page().splitlines()
+    assert any(line.startswith(f"| `{name}` |") and "arXiv" in line for line in lines)
+    for p in vlmneg.losses.TERMS[name].params:
+        start = f'"{p.start}"' if p.choices else f"{p.start:g}"
+        values = ", ".join(p.choices) if p.choices else p.range
+        if p.name in ("duplicates", "validity"):
+            assert f"`{p.name}={start}` ({values})" in losses_page()
+        else:
+            assert f"| `{name}` | `{p.name}={start}` | {values} | {p.doc} |" in lines
+
+
+@pytest.mark.parametrize("name", vlmneg.losses.NAMED)
+def test_page_of_losses_has_every_objective(name):
+    """What it is made of, and its parameters with their defaults."""
+    given = inspect.signature(vlmneg.losses.NAMED[name]).parameters.values()
+    given = [f"`{p.name}={p.default!r}`".replace("'", '"') for p in given if p.name not in ("compat", "params")]
+    assert f"| `{name}` | {', '.join(given)} | `{vlmneg.losses.get(name)!r}` |" in losses_page().splitlines()
+
+
+def test_page_of_losses_shows_what_is_printed():
+    program, want = re.search(r"<!-- prints -->\n```python\n(.*?)```\n\n```\n(.*?)```", losses_page(), re.S).groups()
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(compile(program, "losses.md", "exec"), {"__name__": "__page__"})
+    assert out.getvalue() == want
