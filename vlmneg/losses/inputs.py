@@ -59,4 +59,30 @@ def room(out: Mapping[str, np.ndarray] | None, name: str, like: np.ndarray | Non
             raise ValueError(f"out has no place for {key!r}{nearest(key, known)}")
     if like is None:
         return None
-    return out[name] if out and name in out else np.empty_like(like)
+    if not out or name not in out:
+        return np.empty_like(like)
+    x = out[name]
+    if not isinstance(x, np.ndarray) or x.dtype != np.float32 or x.shape != like.shape:
+        got = f"{x.dtype} of shape {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
+        raise ValueError(f"out[{name!r}] must be a float32 array of shape {like.shape}, got {got}")
+    return x
+
+
+def apart(out: Mapping[str, np.ndarray], given: Mapping[str, Any]) -> None:
+    """Refuse a place for a gradient that is also an input's, or another gradient's."""
+    written = {f"out[{name!r}]": x for name, x in out.items()}
+    others = {**{name: x for name, x in given.items() if isinstance(x, np.ndarray)}, **written}
+    for name, x in written.items():
+        for other, y in others.items():
+            if other != name and np.may_share_memory(x, y):
+                raise ValueError(f"{name} shares memory with {other}: give each gradient an array of its own")
+
+
+def names_of(types: Any, slots: int) -> None:
+    """Refuse names of slots that are no strings, or more than there are slots."""
+    if types is None:
+        return
+    if isinstance(types, str) or not isinstance(types, Sequence) or not all(isinstance(x, str) for x in types):
+        raise TypeError(f"types must be a list of strings, one a slot, got {types!r:.80}")
+    if len(types) > slots > 0:
+        raise ValueError(f"types names {len(types)} slots, but there are {slots}")

@@ -11,8 +11,10 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from vlmneg.arrays import flag
+
 from .objective import Objective
-from .term import TERMS, Term, nearest
+from .term import TERMS, Term, check_weight, nearest
 
 COMPAT = ("corrected", "released")
 
@@ -172,7 +174,7 @@ def tsvlc(neg_weight: float = 1.0, in_contrastive: bool = True, compat: str = "c
     itc() + own()
     """
     plain = _plain(compat)
-    return (_one("itc", {"negatives": "shared" if in_contrastive else "none", **plain})
+    return (_one("itc", {"negatives": "shared" if flag(in_contrastive, "in_contrastive of tsvlc") else "none", **plain})
             + neg_weight * _one("own", plain))
 
 
@@ -291,10 +293,10 @@ def ahnpl(bound: float = 10, margin: str = "mean", w_img: float = 1.0, pos_margi
     if _plain(compat):
         return (_one("itc", OPEN) + 0.2 * _hinge(bound, margin, "released")
                 + 0.2 * _one("column", {"modality": "text", **OPEN})
-                + 0.2 * w_img * _one("column", {"modality": "image", **OPEN}))
+                + 0.2 * check_weight(w_img) * _one("column", {"modality": "image", **OPEN}))
     total = (_one("itc", {}) + 0.2 * _one("rank", {"bound": bound, "margin": margin})
              + 0.2 * _one("intra", {"modality": "text", "scale": 10.0})
-             + 0.2 * w_img * _one("intra", {"modality": "shifted"}))
+             + 0.2 * check_weight(w_img) * _one("intra", {"modality": "shifted"}))
     return total + 0.2 * _one("pos", {"margin": "batch_mean"}) if pos_margin == "batch_mean" else total
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from vlmneg import _core
 from vlmneg.arrays import integer, mask, numbers, row_numbers
 
-from .inputs import masks_of, notes_of, room, score_slots, sets_of
+from .inputs import apart, masks_of, names_of, notes_of, room, score_slots, sets_of
 from .result import Result
 from .state import state_of
 from .term import SETS, TERMS, Term, check_weight
@@ -142,7 +142,14 @@ class Objective:
         ----------
         when : str
             "epoch": an epoch begins.
+
+        Raises
+        ------
+        ValueError
+            For anything else.
         """
+        if when != "epoch":
+            raise ValueError(f"an objective is reset when an epoch begins, 'epoch', got {when!r}")
         for state in self._state:
             if state is not None:
                 state.reset(when)
@@ -174,14 +181,19 @@ class Objective:
         Raises
         ------
         ValueError
-            When it is of another objective.
+            When it is of another objective, or holds what no state is. Nothing changes then.
         """
         labels = [label for label, own in zip(self.labels(), self._state, strict=True) if own is not None]
         if not isinstance(state, Mapping) or sorted(state) != sorted(labels):
             got = sorted(state) if isinstance(state, Mapping) else type(state).__name__
             raise ValueError(f"a state of this objective has the keys {labels}, got {got}")
-        self._state = [own if own is None else type(own).from_dict(state[label])
-                       for label, own in zip(self.labels(), self._state, strict=True)]
+        found = []
+        for label, own in zip(self.labels(), self._state, strict=True):
+            try:
+                found.append(own if own is None else own.loaded(state[label]))
+            except (KeyError, TypeError, ValueError) as e:
+                raise ValueError(f"the state of {label} does not fit it: {e}") from e
+        self._state = found
 
     def to_dict(self) -> dict[str, list[dict[str, Any]]]:
         """The form that TOML files and checkpoints hold; `from_dict` reads it.
@@ -230,7 +242,7 @@ class Objective:
                 raise ValueError(f"a term needs the key 'name', got {', '.join(map(repr, value)) or 'no key'}")
             params = {k: v for k, v in value.items() if k not in ("name", "weight")}
             return check_weight(value.get("weight", 1.0)) * named.get(value["name"], **params)
-        if not isinstance(value, Sequence) or not value:
+        if not isinstance(value, Sequence) or isinstance(value, (str, bytes)) or not value:
             raise TypeError(f"an objective is a name, a table or a list of tables, got {value!r}")
         total = cls.from_dict(value[0])
         for part in value[1:]:
@@ -372,6 +384,9 @@ class Objective:
             slots = (integer(made_seed, "made_seed", 0, 2**64), row_numbers(made_rows, len(sets["image"])),
                      made.slots(sets["neg_text"]))
             count += sum(slot[1] == 1 for slot in slots[2])     # the side is text
+        names_of(types, count)
+        if out and backward:
+            apart(out, {**sets, "patches": patches, "tokens": tokens})
         gradients = tuple(room(out, f"d{name}", x) if backward and not name.startswith("teacher") else None
                           for name, x in sets.items())
         notes = np.zeros((count, 5)) if any(self._state) else None

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from vlmneg.arrays import integer
+
 
 @dataclass(frozen=True)
 class Notes:
@@ -228,6 +230,31 @@ class Margins:
         return cls(saved["kind"], saved["rule"], saved["beta"], saved["upper"], saved["fixed"], saved["units"],
                    saved["reset"], theta, saved["step"])
 
+    def loaded(self, saved: Mapping[str, Any]) -> Margins:
+        """What `to_dict` wrote of margins with the same settings.
+
+        Parameters
+        ----------
+        saved : mapping
+
+        Returns
+        -------
+        Margins
+
+        Raises
+        ------
+        ValueError
+            For other settings, and for numbers that no margin can be.
+        """
+        own, new = self.to_dict(), self.from_dict(saved)
+        for key in sorted(own.keys() - {"step", "types", "theta"}):
+            if saved[key] != own[key]:
+                raise ValueError(f"its {key} is {own[key]!r}, that of the state {saved[key]!r}")
+        if not all(isinstance(name, str) and np.isfinite(x) for name, x in new.theta.items()):
+            raise ValueError(f"margins are finite numbers by name, got {saved['theta']!r:.80}")
+        integer(new.step, "step", 0, 2**63)
+        return new
+
 
 @dataclass
 class Level:
@@ -318,6 +345,28 @@ class Level:
         Level
         """
         return cls(None if saved["alpha"] is None else np.float32(saved["alpha"]), saved["step"])
+
+    def loaded(self, saved: Mapping[str, Any]) -> Level:
+        """What `to_dict` wrote.
+
+        Parameters
+        ----------
+        saved : mapping
+
+        Returns
+        -------
+        Level
+
+        Raises
+        ------
+        ValueError
+            For numbers that no margin can be.
+        """
+        new = self.from_dict(saved)
+        if new.alpha is not None and not np.isfinite(new.alpha):
+            raise ValueError(f"alpha must be finite, got {saved['alpha']!r}")
+        integer(new.step, "step", 0, 2**63)
+        return new
 
 
 def state_of(name: str, params: Mapping[str, Any]) -> Margins | Level | None:

@@ -54,7 +54,7 @@ class Parameter:
             The value.
         """
         if self.choices is not None:
-            if value in self.choices:
+            if isinstance(value, str) and value in self.choices:
                 return typing.cast(str, value)
             raise ValueError(f"{self.name} of {term} must be one of {', '.join(map(repr, self.choices))}, "
                              f"got {value!r}{nearest(value, self.choices)}")
