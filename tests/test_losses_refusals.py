@@ -5,6 +5,8 @@ import pytest
 from loss_data import every_set
 
 import vlmneg as vn
+from vlmneg.experiment import make_objective
+from vlmneg.settings import SettingsError, read_table
 
 
 @pytest.fixture
@@ -60,3 +62,12 @@ def test_parameters_of_the_wrong_type():
         vn.losses.get("itc", negatives=np.array(["own"]))
     with pytest.raises(TypeError, match="an objective is a name"):
         vn.losses.Objective.from_dict({"terms": "ahnpl"})
+
+
+def test_objectives_of_settings():
+    want = vn.losses.negclip() + 0.2 * vn.losses.get("own")
+    assert make_objective(want.to_dict()) == want
+    with pytest.raises(SettingsError, match="objective: an objective has 1 to 16 terms, got 17"):
+        make_objective(["itc"] * 17)
+    with pytest.raises(SettingsError, match="did you mean ahnpl"):
+        read_table("ahnlp")

@@ -86,7 +86,9 @@ def make_data(table: Mapping[str, Any], compat: str | None = None) -> Any:
 
 
 def make_objective(wanted: str | Mapping[str, Any] | list, compat: str | None = None) -> Any:
-    """The objective of a name, a table {name, weight, ...} or a list of such, which are added up."""
+    """The objective of a name, a table {name, weight, ...}, or a list or {terms = list} of such, which are added up."""
+    if isinstance(wanted, Mapping) and wanted.keys() == {"terms"} and isinstance(wanted["terms"], list):
+        wanted = wanted["terms"]                     # as Objective.to_dict writes it
     if compat is not None:
         if isinstance(wanted, list):
             raise SettingsError(f"compat={compat!r} needs one named objective, got a list of terms")
@@ -95,9 +97,10 @@ def make_objective(wanted: str | Mapping[str, Any] | list, compat: str | None = 
         if not wanted:
             raise SettingsError('objective must name at least one term, as objective = "negclip"')
         first, *others = [make_objective(w) for w in wanted]
-        for other in others:
-            first = first + other
-        return first
+        try:
+            return sum(others, first)
+        except ValueError as error:
+            raise SettingsError(f"objective: {error}") from None
     name, options = _split({"name": wanted} if isinstance(wanted, str) else wanted, "name", "objective", losses.names())
     weight = options.pop("weight", 1.0)
     try:

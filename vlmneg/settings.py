@@ -176,8 +176,10 @@ def read_table(path: str | Path, folder: Path = RECIPES) -> dict[str, Any]:
     if not file.is_file() and file.suffix == "" and recipe.is_file():
         file = recipe
     if not file.is_file():
-        known = ", ".join(recipes(folder))
-        raise SettingsError(f"no settings file {path}, and no recipe of that name (recipes: {known})")
+        known = recipes(folder)
+        near = difflib.get_close_matches(str(path), known, 1, 0.5)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise SettingsError(f"no settings file {path}, and no recipe of that name{hint} (recipes: {', '.join(known)})")
     try:
         text = file.read_text(encoding="utf-8")
         table = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
