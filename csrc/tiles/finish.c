@@ -95,7 +95,7 @@ VN_FN(finish_run)(vn_tiles *t)
         for (int set = 0; set < VN_SETS; set++)
             close_empty(t, &t->stat[u][set], set);
     }
-    for (int64_t i = 0; i < t->live[VN_IMAGE].n; i++) {
+    for (int64_t i = 0; t->share[0] != NULL && i < t->live[VN_IMAGE].n; i++) {
         t->share[0][i] = 1.0f / t->share[0][i];
         t->share[1][i] = 1.0f / t->share[1][i];
     }

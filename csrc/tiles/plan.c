@@ -118,7 +118,7 @@ take_sets(vn_tiles *t, vn_arena *arena, int64_t *count)
         t->made_dx[side] = in->made != NULL ? vn_arena_floats(arena, in->B * in->E) : NULL;
     }
     t->pair = vn_arena_floats(arena, in->B);
-    t->label = t->twins ? vn_arena_take(arena, (size_t)in->B * sizeof(vn_label)) : NULL;
+    t->sorted = t->twins ? vn_arena_take(arena, (size_t)in->B * sizeof(int32_t)) : NULL;
 }
 
 static int
@@ -128,6 +128,15 @@ is_taught(const vn_tiles *t)
     for (int b = 0; b < t->blocks; b++)
         how |= t->block[b].how;
     return (how & VN_TEACHER) != 0;
+}
+
+static int
+is_soft(const vn_tiles *t)
+{
+    int soft = 0;
+    for (int u = 0; u < t->objective->terms; u++)
+        soft |= t->objective->use[u].twins == VN_TWINS_SOFT;
+    return soft;
 }
 
 void
@@ -142,8 +151,8 @@ VN_FN(tiles_layout)(vn_tiles *t, vn_arena *arena, const vn_objective *objective,
     take_sets(t, arena, count);
     take_stats(t, arena, count);
     t->own_cells = VN_FN(own_floats)(t) / 15;
-    t->share[0] = vn_arena_floats(arena, in->B);
-    t->share[1] = vn_arena_floats(arena, in->B);
+    for (int s = 0; s < 2 && is_soft(t); s++)
+        t->share[s] = vn_arena_floats(arena, in->B);
     t->loss = vn_arena_take(arena, VN_MAX_GROUPS * (size_t)objective->terms * sizeof(double));
     t->joined = vn_arena_take(arena, VN_MAX_GROUPS * (size_t)objective->terms * sizeof(double));
     t->dlog = vn_arena_take(arena, VN_MAX_GROUPS * sizeof(double));

@@ -105,7 +105,7 @@ run_tile(const block_job *job, const vn_cells *x, const vn_place *at, const floa
         multiply_teacher(t, x, at);
     if (job->pass == VN_REDUCE) {
         VN_FN(cells_reduce)(t, b, x, at);
-        if (t->twins && b->rows == VN_IMAGE && b->cols == VN_TEXT)
+        if (t->twins && t->share[0] != NULL && b->rows == VN_IMAGE && b->cols == VN_TEXT)
             count_pairs(t, x->kind, at);
         return;
     }
@@ -151,7 +151,7 @@ run_group(void *arg, int64_t l, int worker)
 static int
 is_idle(const vn_tiles *t, const vn_block *b, vn_pass pass)
 {
-    int counts = t->twins && b->rows == VN_IMAGE && b->cols == VN_TEXT; /* further pairs, see count_pairs */
+    int counts = t->twins && t->share[0] != NULL && b->rows == VN_IMAGE && b->cols == VN_TEXT; /* further pairs */
     return pass == VN_REDUCE ? (b->how & (VN_BY_ROW | VN_BY_COL)) == 0 && !counts : b->rows == VN_TEACHER_IMAGE;
 }
 
@@ -211,7 +211,7 @@ static void
 clear_statistics(const vn_tiles *t)
 {
     int64_t n = t->live[VN_IMAGE].n;
-    for (int s = 0; s < 2; s++)
+    for (int s = 0; s < 2 && t->share[s] != NULL; s++)
         fill(t->share[s], n, 1.0f);
     memset(t->joined, 0, (size_t)(t->groups * t->objective->terms) * sizeof(double));
     fill(t->one, VN_TILE_PITCH, 1.0f);

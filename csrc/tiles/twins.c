@@ -1,10 +1,25 @@
 /* Which captions are true for which images, beyond each sample's own.
  *   caption with key k is true for image i  <=>  k is the key of a caption of a sample of i's group
- * Without keys only the group counts; without groups every sample is its own. Labels (key, group) are sorted once;
+ * Without keys only the group counts; without groups every sample is its own. Samples are sorted by (key, group) once;
  * columns whose key or group occurs once, nearly all, cost nothing in a tile. */
 #include "vn_cells.h"
 
 #include <string.h>
+
+static inline int64_t
+group_of(const vn_rows *in, int64_t sample)
+{
+    return in->group != NULL ? in->group[sample] : sample;
+}
+
+/* of a sample; samples are sorted by these, and not these themselves, which would take six times the room */
+static inline vn_label
+label_of(const vn_rows *in, int64_t sample, int by_key)
+{
+    int64_t group = group_of(in, sample);
+    vn_label label = {by_key ? in->text_key[sample] : group, group};
+    return label;
+}
 
 static inline int
 before(vn_label a, vn_label b)
@@ -13,13 +28,15 @@ before(vn_label a, vn_label b)
 }
 
 static void
-sink(vn_label *x, int64_t i, int64_t n)
+sink(const vn_rows *in, int by_key, int32_t *x, int64_t i, int64_t n)
 {
-    vn_label top = x[i];
+    int32_t top = x[i];
+    vn_label sinking = label_of(in, top, by_key);
     for (int64_t child = 2 * i + 1; child < n; child = 2 * i + 1) {
-        if (child + 1 < n && before(x[child], x[child + 1]))
-            child++;
-        if (!before(top, x[child]))
+        vn_label next = label_of(in, x[child], by_key);
+        if (child + 1 < n && before(next, label_of(in, x[child + 1], by_key)))
+            next = label_of(in, x[++child], by_key);
+        if (!before(sinking, next))
             break;
         x[i] = x[child];
         i = child;
@@ -29,33 +46,27 @@ sink(vn_label *x, int64_t i, int64_t n)
 
 /* heap sort: the library's qsort may allocate */
 static void
-sort(vn_label *x, int64_t n)
+sort(const vn_rows *in, int by_key, int32_t *x, int64_t n)
 {
     for (int64_t i = n / 2 - 1; i >= 0; i--)
-        sink(x, i, n);
+        sink(in, by_key, x, i, n);
     for (int64_t end = n - 1; end > 0; end--) {
-        vn_label t = x[0];
+        int32_t t = x[0];
         x[0] = x[end];
         x[end] = t;
-        sink(x, 0, end);
+        sink(in, by_key, x, 0, end);
     }
 }
 
-static inline int64_t
-group_of(const vn_rows *in, int64_t sample)
-{
-    return in->group != NULL ? in->group[sample] : sample;
-}
-
-/* the first label not before (key, group) */
+/* the place of the first sample whose label is not before (key, group) */
 static int64_t
 find(const vn_tiles *t, int64_t key, int64_t group)
 {
-    vn_label want = {key, group, 0};
+    vn_label want = {key, group};
     int64_t low = 0, high = t->live[VN_IMAGE].n;
     while (low < high) {
         int64_t middle = (low + high) / 2;
-        if (before(t->label[middle], want))
+        if (before(label_of(&t->in, t->sorted[middle], 1), want))
             low = middle + 1;
         else
             high = middle;
@@ -67,23 +78,25 @@ static int
 holds(const vn_tiles *t, int64_t key, int64_t group)
 {
     int64_t at = find(t, key, group);
-    return at < t->live[VN_IMAGE].n && t->label[at].key == key && t->label[at].group == group;
+    if (at == t->live[VN_IMAGE].n)
+        return 0;
+    vn_label found = label_of(&t->in, t->sorted[at], 1);
+    return found.key == key && found.group == group;
 }
 
-/* marks the samples whose group, or whose caption's key, occurs more than once; leaves the labels sorted by it */
+/* marks the samples whose group, or whose caption's key, occurs more than once; leaves them sorted by it */
 static void
 mark_repeats(vn_tiles *t, int by_key)
 {
     const vn_live *live = &t->live[VN_IMAGE];
-    for (int64_t p = 0; p < live->n; p++) {
-        int64_t i = vn_live_row(live, p), group = group_of(&t->in, i);
-        vn_label label = {by_key ? t->in.text_key[i] : group, group, (int32_t)i};
-        t->label[p] = label;
+    for (int64_t p = 0; p < live->n; p++)
+        t->sorted[p] = (int32_t)vn_live_row(live, p);
+    sort(&t->in, by_key, t->sorted, live->n);
+    for (int64_t p = 1; p < live->n; p++) {
+        int32_t i = t->sorted[p], j = t->sorted[p - 1];
+        if (label_of(&t->in, i, by_key).key == label_of(&t->in, j, by_key).key)
+            t->twin[VN_TEXT][i] = t->twin[VN_TEXT][j] = 1;
     }
-    sort(t->label, live->n);
-    for (int64_t p = 1; p < live->n; p++)
-        if (t->label[p].key == t->label[p - 1].key)
-            t->twin[VN_TEXT][t->label[p].sample] = t->twin[VN_TEXT][t->label[p - 1].sample] = 1;
 }
 
 void
@@ -126,7 +139,7 @@ VN_FN(twins_find_negatives)(vn_tiles *t)
             if (!find_key(t, set, r, &key))
                 continue;
             at = find(t, key, INT64_MIN);
-            t->twin[set][r] = at < t->live[VN_IMAGE].n && t->label[at].key == key;
+            t->twin[set][r] = at < t->live[VN_IMAGE].n && t->in.text_key[t->sorted[at]] == key;
         }
     }
 }

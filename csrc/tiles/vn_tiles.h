@@ -76,7 +76,6 @@ typedef struct vn_block {
 } vn_block;
 typedef struct vn_label {
     int64_t key, group;
-    int32_t sample;
 } vn_label;
 
 /* One call's plan. Filled by layout; every pointer lies in the arena. */
@@ -93,12 +92,12 @@ typedef struct vn_tiles {
     int32_t *live_row[VN_SETS];
     vn_live live[VN_SETS];
     vn_running stat[VN_MAX_TERMS][VN_SETS];
-    float *share[2];        /* true pairs of an image, of a caption; after the first pass 1 / that */
+    float *share[2];        /* true pairs of an image, of a caption, if twins can be pairs; then 1 / that */
     int64_t paired;         /* negative captions whose picture is there too */
     double *joined;         /* (L, terms) cells of a VN_WHOLE statistic */
     float log_joined[VN_MAX_TERMS];
     float *pair;            /* (B) cosines of true pairs */
-    vn_label *label;        /* sorted by key, then group */
+    int32_t *sorted;        /* samples by the key of their caption, then by group */
     uint8_t *twin[VN_SETS]; /* 1: the caption may be true for another sample's image */
     int64_t partners[2];    /* how many hardest others of an image, of a caption are asked for */
     int32_t *partner[2];    /* (B,partners) */
