@@ -172,8 +172,8 @@ def test_recipes_say_what_the_papers_do(name):
 def test_compat():
     with pytest.raises(ValueError, match="training code is not public"):
         losses.roesch(compat="released")
-    with pytest.raises(ValueError, match="compat must be one of 'corrected', 'released', got 'relased'.*did you mean"):
-        losses.clip(compat="relased")
+    with pytest.raises(ValueError, match="compat must be one of 'corrected', 'released', got 'release'.*did you mean"):
+        losses.clip(compat="release")
     with pytest.raises(ValueError, match="ahnpl has no parameter 'bond'; did you mean 'bound'"):
         vn.losses.get("ahnpl", bond=10)
     with pytest.raises(ValueError, match="pos_margin of ahnpl"):
