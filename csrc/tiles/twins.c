@@ -181,31 +181,44 @@ VN_FN(twins_pair)(const vn_tiles *t, int64_t i, int64_t j)
            ((t->twin[VN_TEXT][j] && is_true(t, i, VN_TEXT, j)) || (t->twin[VN_TEXT][i] && is_true(t, j, VN_TEXT, i)));
 }
 
-/* whether a negative image is said to show what a caption says: its own negative caption is that caption */
-static int
-shows(const vn_tiles *t, int64_t image, int set, int64_t number)
+/* What a tile's cells have to know of one of its rows or columns: the pair it belongs to, and its caption's key. */
+typedef struct edited {
+    int64_t pair, key;
+    int masked, keyed;
+} edited;
+
+/* of a slot: one of a pair is masked where the other is missing, if only pairs are wanted */
+static edited
+edited_of(const vn_tiles *t, const vn_block *b, int set, int64_t number)
 {
-    const vn_rows *in = &t->in;
-    int64_t have = in->given[VN_NEG_TEXT], per = t->live[VN_NEG_IMAGE].per, k = image % per, key;
-    if (k >= have || in->neg_key == NULL || in->text_key == NULL)
-        return 0;
-    if (set == VN_NEG_TEXT && !find_key(t, set, number, &key))
-        return 0;
-    return in->neg_key[image / per * have + k] == (set == VN_TEXT ? in->text_key[number] : key);
+    int64_t per = t->live[set].per, sample = number / per, k = number % per, have = t->in.given[VN_NEG_TEXT];
+    int64_t width = VN_MAX(t->live[VN_NEG_TEXT].per, t->live[VN_NEG_IMAGE].per);
+    edited e = {set == VN_TEXT ? -1 : sample * width + k, 0, 0, 0};
+    e.masked = set != VN_TEXT && (b->how & VN_PAIRED) != 0 && !VN_FN(slot_paired)(t, sample, k);
+    if (!t->twins || t->in.text_key == NULL || t->in.neg_key == NULL)
+        return e;
+    e.keyed = set == VN_TEXT || k < have;
+    e.key = set == VN_TEXT ? t->in.text_key[sample] : e.keyed ? t->in.neg_key[sample * have + k] : 0;
+    return e;
 }
 
-/* of a block between an edited image and any caption; the pair is the caption of the same slot */
-static int
-edited_kind(const vn_tiles *t, const vn_block *b, int64_t image, int64_t number)
+/* Kinds of a block between edited images and captions. The pair is the caption of the same slot; an image is said to
+ * show another caption when its own has that caption's key. */
+static void
+mark_edited(const vn_tiles *t, const vn_block *b, uint8_t *kind, const vn_place *at)
 {
-    int64_t per = t->live[VN_NEG_IMAGE].per, width = t->live[b->cols].per, i = image / per, k = image % per;
-    int64_t j = number / width, at = number % width;
-    int paired = (b->how & VN_PAIRED) != 0;
-    if (paired && (!VN_FN(slot_paired)(t, i, k) || (b->cols == VN_NEG_TEXT && !VN_FN(slot_paired)(t, j, at))))
-        return VN_MASKED;
-    if (b->cols == VN_NEG_TEXT && i == j && k == at)
-        return VN_PAIR;
-    return t->twins && shows(t, image, b->cols, number) ? VN_TWIN : VN_OTHER;
+    edited column[VN_TILE_COLS];
+    for (int64_t j = 0; j < at->cols; j++)
+        column[j] = edited_of(t, b, b->cols, vn_live_row(&t->live[b->cols], at->c0 + j));
+    for (int64_t i = 0; i < at->rows; i++) {
+        edited row = edited_of(t, b, VN_NEG_IMAGE, vn_live_row(&t->live[VN_NEG_IMAGE], at->r0 + i));
+        for (int64_t j = 0; j < at->cols; j++) {
+            const edited *c = &column[j];
+            int twin = row.keyed && c->keyed && row.key == c->key;
+            int seen = row.pair == c->pair ? VN_PAIR : twin ? VN_TWIN : VN_OTHER;
+            kind[i * VN_TILE_PITCH + j] = (uint8_t)(row.masked || c->masked ? VN_MASKED : seen);
+        }
+    }
 }
 
 /* what cell (row, column) is, of a column that some row may have for a twin */
@@ -235,15 +248,13 @@ mark_column(const vn_tiles *t, const vn_block *b, uint8_t *kind, const vn_place 
 {
     const vn_live *left = &t->live[b->rows];
     int64_t j = column / t->live[b->cols].per, k = column % t->live[b->cols].per;
-    int hollow = t->open && !VN_FN(slot_valid)(t, b->cols, j, k), edited = b->rows == VN_NEG_IMAGE;
-    if (!hollow && !edited && !may_be_twin(t, b, column))
+    int hollow = t->open && !VN_FN(slot_valid)(t, b->cols, j, k);
+    if (!hollow && !may_be_twin(t, b, column))
         return;
     for (int64_t i = 0; i < at->rows; i++) {
         int64_t row = vn_live_row(left, at->r0 + i);
-        int kind_here = edited ? edited_kind(t, b, row, column) : hollow ? VN_VOID : VN_OTHER;
-        if (!hollow && !edited && is_twin(t, b, row, column))
-            kind_here = VN_TWIN;
-        kind[i * VN_TILE_PITCH] = (uint8_t)kind_here;
+        if (hollow || is_twin(t, b, row, column))
+            kind[i * VN_TILE_PITCH] = hollow ? VN_VOID : VN_TWIN;
     }
 }
 
@@ -266,9 +277,13 @@ mark_pairs(const vn_block *b, uint8_t *kind, const vn_place *at)
 void
 VN_FN(twins_mark)(const vn_tiles *t, const vn_block *b, uint8_t *kind, const vn_place *at)
 {
+    if (b->rows == VN_NEG_IMAGE) {
+        mark_edited(t, b, kind, at);
+        return;
+    }
     for (int64_t i = 0; i < at->rows; i++)
         memset(kind + i * VN_TILE_PITCH, VN_OTHER, (size_t)at->cols);
-    for (int64_t j = 0; (t->twins || t->open || b->rows == VN_NEG_IMAGE) && j < at->cols; j++)
+    for (int64_t j = 0; (t->twins || t->open) && j < at->cols; j++)
         mark_column(t, b, kind + j, at, vn_live_row(&t->live[b->cols], at->c0 + j));
     mark_pairs(b, kind, at);
 }
