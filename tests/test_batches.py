@@ -32,12 +32,24 @@ def model():
     return fresh()
 
 
+OPEN = []
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    """No thread outlives the test that started it: others count them."""
+    yield
+    while OPEN:
+        OPEN.pop().close()
+
+
 def batches(data, compose=None, batch=8, **changes):
     m = model()
     options = {"batch": batch, "seed": 5, "size": SIZE, "preprocess": m.preprocess, "tokenizer": m.tokenizer,
                "context": 32, "augment": None}
-    return loading.Batches(data, composition=composition.compose(compose, vn.data.wrap(data), batch, 5),
-                           **{**options, **changes})
+    OPEN.append(loading.Batches(data, composition=composition.compose(compose, vn.data.wrap(data), batch, 5),
+                                **{**options, **changes}))
+    return OPEN[-1]
 
 
 def same(a, b):

@@ -18,11 +18,23 @@ def data():
     return vn.data.scenes(22, seed=3)
 
 
+OPEN = []
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    """No thread outlives the test that started it: others count them."""
+    yield
+    while OPEN:
+        OPEN.pop().close()
+
+
 def batches(data, **changes):
     model = fresh()
     options = {"batch": 8, "seed": 5, "size": 32, "preprocess": model.preprocess, "tokenizer": model.tokenizer,
                "context": 32, "negatives": negatives(), "augment": {}}
-    return loading.Batches(data, **{**options, **changes})
+    OPEN.append(loading.Batches(data, **{**options, **changes}))
+    return OPEN[-1]
 
 
 def test_batches_are_a_function_of_the_step(data):
