@@ -59,8 +59,8 @@ def growth(name, batch, width, threads=2):
 
 
 def least(*call):
-    """The kernel counts pages in lots, an error of a megabyte or two: the least of at most three processes counts."""
-    for _ in range(3):
+    """The kernel counts pages in lots, an error of a megabyte or two: the least of at most six processes counts."""
+    for _ in range(6):
         extra, peak = growth(*call)
         if extra <= 4 * 2**20:
             break
