@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import vlmneg as vn
+from vlmneg import _core
+
 # a job in the background starts with Ctrl-C ignored, and tests send it
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -38,3 +41,19 @@ def tree(tmp_path_factory):
         return folder
 
     return copy
+
+
+@pytest.fixture(params=_core.levels())
+def level(request):
+    """Each instruction level that this machine runs."""
+    before = _core.level()
+    _core.set_level(request.param)
+    yield request.param
+    _core.set_level(before)
+
+
+@pytest.fixture
+def threads():
+    """Sets the number of threads, until the test ends."""
+    yield vn.set_num_threads
+    vn.set_num_threads(0)

@@ -30,20 +30,6 @@ SIZES = list(itertools.product((1, 2, 3, 7, 17), (0, 1, 3)))
 GRADS = ("dimage", "dtext", "dneg_text", "dneg_image")
 
 
-@pytest.fixture(params=_core.levels())
-def level(request):
-    before = _core.level()
-    _core.set_level(request.param)
-    yield request.param
-    _core.set_level(before)
-
-
-@pytest.fixture
-def threads():
-    yield vn.set_num_threads
-    vn.set_num_threads(0)
-
-
 def unit(x):
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 

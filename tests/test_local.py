@@ -11,14 +11,6 @@ SIZES = [(1, 1, 1, 1), (2, 1, 4, 3), (3, 4, 9, 17), (2, 2, 49, 64), (5, 3, 7, 20
 OPTIONS = [dict(threshold=t, length_norm=n) for t in (False, True) for n in (False, True)]
 
 
-@pytest.fixture(params=_core.levels())
-def level(request):
-    before = _core.level()
-    _core.set_level(request.param)
-    yield request.param
-    _core.set_level(before)
-
-
 def make(b, s, p, e, seed=0, longest=9, empty=True):
     """Patches, tokens, offsets, live, dscore; some captions are empty, some not live, one is long."""
     rng = np.random.default_rng(seed)

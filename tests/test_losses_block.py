@@ -5,26 +5,11 @@ import pytest
 from loss_data import MASKS, SETS, every_set, filled
 from test_losses_block_twin import SETTINGS
 
-import vlmneg as vn
-from vlmneg import _core, losses
+from vlmneg import losses
 from vlmneg.losses import Term
 from vlmneg.reference import losses as twin
 
 SHIFT = (("shift", "image", None, {}),)
-
-
-@pytest.fixture(params=_core.levels())
-def level(request):
-    before = _core.level()
-    _core.set_level(request.param)
-    yield request.param
-    _core.set_level(before)
-
-
-@pytest.fixture
-def threads():
-    yield vn.set_num_threads
-    vn.set_num_threads(0)
 
 
 def fit(objective, data):

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import vlmneg as vn
-from vlmneg import _core, losses
+from vlmneg import losses
 from vlmneg.losses.term import warn_of_cross
 from vlmneg.negatives import embed
 from vlmneg.reference import losses as twin
@@ -237,20 +236,6 @@ def test_golden_values_of_the_twin(name, params, value):
 
 GRADS = ("dimage", "dtext", "dneg_text", "dneg_image", "dpos_text", "dpos_image")
 pytestmark = pytest.mark.filterwarnings("ignore:intra.positive='cross'")
-
-
-@pytest.fixture(params=_core.levels())
-def level(request):
-    before = _core.level()
-    _core.set_level(request.param)
-    yield request.param
-    _core.set_level(before)
-
-
-@pytest.fixture
-def threads():
-    yield vn.set_num_threads
-    vn.set_num_threads(0)
 
 
 def objective_of(name, params, weight=1.0, slots=3):

@@ -54,6 +54,16 @@ def test_states_that_do_not_fit(batch):
         objective.reset("epok")
 
 
+def test_a_result_of_another_objective(batch):
+    objective = vn.losses.ahnpl()
+    for result in (vn.losses.ahnpl(bound=5).on(**batch), vn.losses.clip().on(**batch)):
+        with pytest.raises(ValueError, match="takes a result of itc"):
+            objective.advance(result)
+    assert objective.margins() == {}
+    objective.advance(vn.losses.ahnpl().on(**batch))                # of an equal one
+    assert len(objective.margins()) == 3
+
+
 def test_parameters_of_the_wrong_type():
     for name, params in (("ahnpl", {"w_img": "a"}), ("ahnpl", {"w_img": None}), ("tsvlc", {"in_contrastive": "no"})):
         with pytest.raises(TypeError, match="must be"):

@@ -16,14 +16,6 @@ ACTS = {"none": 0, "quick_gelu": 1, "gelu": 2}
 SIZES = [1, 2, 3, 7, 17, 33, 65]
 
 
-@pytest.fixture(params=_core.levels())
-def level(request):
-    before = _core.level()
-    _core.set_level(request.param)
-    yield request.param
-    _core.set_level(before)
-
-
 def f32(*arrays):
     return [np.ascontiguousarray(a, np.float32) for a in arrays]
 

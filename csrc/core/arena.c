@@ -22,15 +22,21 @@ vn_arena_reserve(vn_arena *a, size_t size, vn_error *error)
 #else
     void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     a->base = pages == MAP_FAILED ? NULL : pages;
-#ifdef MADV_HUGEPAGE
-    if (a->base != NULL)
-        madvise(pages, size, MADV_HUGEPAGE);
-#endif
 #endif
     if (a->base == NULL)
         return vn_fail(error, VN_ENOMEM, "no room for %zu bytes of weights or activations", size);
     a->size = size;
     return VN_OK;
+}
+
+void
+vn_arena_large_pages(const vn_arena *a)
+{
+#ifdef MADV_HUGEPAGE
+    madvise(a->base, a->size, MADV_HUGEPAGE);
+#else
+    (void)a;
+#endif
 }
 
 void

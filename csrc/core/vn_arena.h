@@ -30,6 +30,8 @@ vn_arena_floats(vn_arena *a, int64_t count)
 
 /* Zeroed pages for size bytes; the caller releases them. */
 vn_status vn_arena_reserve(vn_arena *a, size_t size, vn_error *error);
+/* Asks for large pages, which serve what is swept as a whole; where little is touched they would take more room. */
+void vn_arena_large_pages(const vn_arena *a);
 void vn_arena_release(vn_arena *a);
 
 #endif

@@ -30,6 +30,7 @@ vn_model_init(vn_model *m, const vn_clip_config *config, vn_error *error)
     VN_TRY(new_blocks(&m->w, config, error));
     vn_clip_bind(&m->w, &measure, m->list, config);
     VN_TRY(vn_arena_reserve(&m->weights, measure.used, error));
+    vn_arena_large_pages(&m->weights);
     vn_clip_bind(&m->w, &m->weights, NULL, config);
     m->floats = (int64_t)(measure.used / sizeof(float));
     return VN_OK;
@@ -43,6 +44,7 @@ vn_model_want_gradients(vn_model *m, vn_error *error)
     if (m->dw.image == NULL)
         VN_TRY(new_blocks(&m->dw, &m->config, error));
     VN_TRY(vn_arena_reserve(&m->gradients, m->weights.size, error));
+    vn_arena_large_pages(&m->gradients);
     vn_clip_bind(&m->dw, &m->gradients, NULL, &m->config);
     return VN_OK;
 }
@@ -118,6 +120,7 @@ vn_workspace_reserve(vn_workspace *w, const vn_clip_config *c, int64_t images, i
         w->images = w->captions = w->nodes = 0;
         return VN_ENOMEM;
     }
+    vn_arena_large_pages(&w->arena);
     bind(w, &w->arena, c);
     return VN_OK;
 }

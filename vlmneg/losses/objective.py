@@ -111,11 +111,13 @@ class Objective:
 
         Raises
         ------
-        TypeError
-            For anything else.
+        ValueError, TypeError
+            For another objective's result, and for anything else.
         """
         if not isinstance(result, Result):
             raise TypeError(f"advance takes the Result that `on` gave, got {type(result).__name__}")
+        if result.objective != self:
+            raise ValueError(f"advance takes a result of {self!r}, got one of {result.objective!r}")
         for term, state in zip(self.terms, self._state, strict=True):
             if state is not None and result.notes is not None:
                 cosines = term.params.get("units") == "cosine"
